@@ -1,0 +1,1 @@
+"""The business: values and rules, without sockets, clocks, files or chance."""

@@ -1,0 +1,44 @@
+"""The kinds of events: every change of a rental, a message, money or an account is one."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class EventKind(Enum):
+    """What happened."""
+
+    ACCOUNT_ADDED = "account.added"
+    ACCOUNT_APPROVED = "account.approved"
+    ACCOUNT_SUSPENDED = "account.suspended"
+    ACCOUNT_RESUMED = "account.resumed"
+    ACCOUNT_CALLBACK_SET = "account.callback_set"
+    TOKEN_ISSUED = "token.issued"  # noqa: S105 - a kind, not a secret
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    BALANCE_CREDITED = "balance.credited"
+    RENTAL_WAITING = "rental.waiting"
+    RENTAL_RECEIVED = "rental.received"
+    RENTAL_EXPIRED = "rental.expired"
+    RENTAL_CANCELLED = "rental.cancelled"
+    MESSAGE_KEPT = "message.kept"
+    MESSAGE_QUARANTINED = "message.quarantined"
+    MESSAGES_FORGOTTEN = "messages.forgotten"
+    SERVICE_ADDED = "service.added"
+    SERVICE_PAUSED = "service.paused"
+    SERVICE_RESUMED = "service.resumed"
+    SERVICE_OPENED = "service.opened"
+    SERVICE_CLOSED = "service.closed"
+    LINES_IMPORTED = "lines.imported"
+    LINE_RETIRED = "line.retired"
+    GATEWAY_ADDED = "gateway.added"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the event log. `data` never holds a secret, a code, a text or a number."""
+
+    kind: EventKind
+    at_ms: int
+    account_id: int | None = None
+    rental_id: int | None = None
+    message_id: int | None = None
+    data: dict[str, str | int | bool | None] = field(default_factory=dict)

@@ -1,0 +1,50 @@
+"""Which rental owns a message.
+
+The rental must have been open on the line when the message was sent, and the message must fit
+its service. The narrowest rule wins: sender and text, then the sender, then the text, then
+catch-all. Among equals a rental that waits comes before one that has its code; of those that
+wait the oldest comes first, of the others the newest.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from simlet.domain.patterns import compile_pattern
+from simlet.domain.phone import normalise_sender
+from simlet.domain.rental import Rental, RentalState
+from simlet.domain.service import Rules
+
+NO_FIT = 0
+_CATCH_ALL, _TEXT, _SENDER, _BOTH = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rental that may own the message, with the rules of its service."""
+
+    rental: Rental
+    rules: Rules
+
+
+def narrowness(rules: Rules, sender: str, text: str) -> int:
+    """How narrowly a message fits a service; `NO_FIT` when it does not."""
+    wanted = normalise_sender(sender)
+    by_sender = any(normalise_sender(one) == wanted for one in rules.senders)
+    by_text = any(compile_pattern(one).matches(text) for one in rules.texts)
+    if by_sender or by_text:
+        return _BOTH if by_sender and by_text else _SENDER if by_sender else _TEXT
+    return _CATCH_ALL if rules.catch_all else NO_FIT
+
+
+def choose_owner(candidates: Iterable[Candidate], sender: str, text: str) -> Candidate | None:
+    """The owner among rentals that were open when the message was sent; None when none fits."""
+    fitting = [(narrowness(one.rules, sender, text), one) for one in candidates]
+    fitting = [pair for pair in fitting if pair[0] != NO_FIT]
+    if not fitting:
+        return None
+    return max(fitting, key=lambda pair: (pair[0], *_turn(pair[1].rental)))[1]
+
+
+def _turn(rental: Rental) -> tuple[bool, int]:
+    waiting = rental.state is RentalState.WAITING
+    return waiting, -rental.id if waiting else rental.id

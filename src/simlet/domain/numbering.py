@@ -1,0 +1,90 @@
+"""Networks of Vietnam, and the number prefixes that dealers filter by.
+
+The network of a line is the one its SIM belongs to: numbers are ported, so a prefix says nothing
+certain about the network, and is only a filter on the number's digits.
+"""
+
+import re
+from dataclasses import dataclass
+
+from simlet.domain.errors import invalid
+
+FIRST_NETWORKS: tuple[tuple[int, str], ...] = (
+    (1, "MOBIFONE"),
+    (2, "VINAPHONE"),
+    (3, "VIETTEL"),
+    (4, "VIETNAMOBILE"),
+    (5, "ITELECOM"),
+)
+"""The networks every installation starts with; the ids are part of the first API."""
+
+CELL_DIGITS = 2
+_PREFIX = re.compile(r"0?([1-9]\d{0,8})")
+_NETWORK_NAME = re.compile(r"[A-Z0-9][A-Z0-9 ._-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a dealer asks of the line: all of it must fit.
+
+    Attributes:
+        networks: ids of the networks wanted; empty for any.
+        wanted: prefixes without the 0, one of which the number must start with; empty for any.
+        unwanted: prefixes without the 0 that the number must not start with.
+    """
+
+    networks: tuple[int, ...] = ()
+    wanted: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+
+    @property
+    def wanted_cells(self) -> tuple[str, ...]:
+        """The two-digit prefixes among which a number that fits must be; empty for any."""
+        return tuple(sorted({cell for one in self.wanted for cell in _cells(one)}))
+
+    @property
+    def unwanted_cells(self) -> tuple[str, ...]:
+        """The two-digit prefixes of which no number fits."""
+        short = (one for one in self.unwanted if len(one) <= CELL_DIGITS)
+        return tuple(sorted({cell for one in short for cell in _cells(one)}))
+
+    @property
+    def needs_numbers(self) -> bool:
+        """Whether a prefix is longer than a cell's, so that each number must be looked at."""
+        return any(len(one) > CELL_DIGITS for one in self.wanted + self.unwanted)
+
+    def fits_number(self, digits: str) -> bool:
+        """Whether a number, as its nine digits, fits the prefixes."""
+        if self.wanted and not digits.startswith(self.wanted):
+            return False
+        return not (self.unwanted and digits.startswith(self.unwanted))
+
+
+def _cells(prefix: str) -> tuple[str, ...]:
+    if len(prefix) >= CELL_DIGITS:
+        return (prefix[:CELL_DIGITS],)
+    return tuple(prefix + digit for digit in "0123456789")
+
+
+def parse_prefix(text: str, name: str) -> str:
+    """A prefix as dealers write it, without its leading 0.
+
+    Raises:
+        Refused: INVALID, naming the input.
+    """
+    found = _PREFIX.fullmatch(text)
+    if found is None or not text.isascii():
+        raise invalid(name, "expected the first digits of a number, as 96")
+    return found[1]
+
+
+def parse_network_name(text: str) -> str:
+    """The name of a network in its one form: upper case.
+
+    Raises:
+        Refused: INVALID.
+    """
+    name = text.strip().upper()
+    if _NETWORK_NAME.fullmatch(name) is None:
+        raise invalid("network", "expected a name of up to 32 letters, digits and blanks")
+    return name

@@ -1,0 +1,64 @@
+"""Phone numbers of Vietnam: E.164 inside, the dealers' spellings outside.
+
+A number is kept as `+84` and nine digits. The mobile ranges are those of the national numbering
+plan of Vietnam (03, 05, 07, 08, 09).
+"""
+
+import re
+
+from simlet.domain.errors import invalid
+
+_MOBILE = re.compile(r"(?:\+?84|0)?([35789]\d{8})")
+_SEPARATORS = str.maketrans("", "", " .-()\u00a0")
+
+
+def parse_number(text: str, name: str = "number") -> str:
+    """The E.164 form of a Vietnamese mobile number.
+
+    Args:
+        text: `0…`, nine digits, `84…` or `+84…`; blanks, dots and dashes are ignored.
+        name: what to call the input in a refusal.
+
+    Raises:
+        Refused: INVALID, when it is no such number.
+    """
+    found = _MOBILE.fullmatch(text.translate(_SEPARATORS)) if text.isascii() else None
+    if found is None:
+        raise invalid(name, "expected a Vietnamese mobile number, as 0912345678 or +84912345678")
+    return "+84" + found[1]
+
+
+def bare(number: str) -> str:
+    """The nine digits of an E.164 number, without country code or 0."""
+    return number.removeprefix("+84")
+
+
+def national(number: str) -> str:
+    """The number as people in Vietnam write it: 0 and nine digits."""
+    return "0" + bare(number)
+
+
+def international(number: str) -> str:
+    """The number with its country code and without the plus sign."""
+    return number.removeprefix("+")
+
+
+def prefix_of(number: str) -> str:
+    """The first two digits after the 0: the part that operators were given ranges by."""
+    return bare(number)[:2]
+
+
+def masked(number: str) -> str:
+    """The number for logs: only its last two digits."""
+    return "…" + number[-2:]
+
+
+def normalise_sender(sender: str) -> str:
+    """The form of a sender by which senders are compared.
+
+    A mobile number becomes E.164, so that `0912…` and `+84912…` are the same sender; a name or
+    a short code loses outer blanks and its case.
+    """
+    text = sender.strip()
+    found = _MOBILE.fullmatch(text.translate(_SEPARATORS)) if text.isascii() else None
+    return "+84" + found[1] if found else text.casefold()

@@ -1,0 +1,77 @@
+"""Services: what a code is for, what it costs, how long it is waited for, what fits it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from simlet.domain.principal import Tier
+
+
+class Category(Enum):
+    """What sort of service it is; four are closed until the operator opens a service."""
+
+    GENERAL = "general"
+    FINANCE = "finance"
+    GOVERNMENT_IDENTITY = "government_identity"
+    HEALTH = "health"
+    CRYPTO = "crypto"
+
+    @property
+    def closed(self) -> bool:
+        """Whether a service of it needs an opening, with a reason that is recorded."""
+        return self is not Category.GENERAL
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The price of one rental for each tier, in đồng; each above 0."""
+
+    member_dong: int
+    dealer_dong: int
+    distributor_dong: int
+
+    def for_tier(self, tier: Tier) -> int:
+        """The price of a tier, in đồng."""
+        match tier:
+            case Tier.MEMBER:
+                return self.member_dong
+            case Tier.DEALER:
+                return self.dealer_dong
+            case Tier.DISTRIBUTOR:
+                return self.distributor_dong
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a message must look like to belong to a service.
+
+    Attributes:
+        senders: names or numbers of senders; compared without case, numbers in any spelling.
+        texts: patterns, one of which is to be found in the text.
+        catch_all: any message fits.
+        code_pattern: the service's own pattern of its code; None for the general search.
+    """
+
+    senders: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    catch_all: bool = False
+    code_pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as rules see it. `opened` says that the operator opened its closed category."""
+
+    id: int
+    store: str
+    name: str
+    prices: Prices
+    waiting_s: int
+    rules: Rules
+    category: Category
+    paused: bool
+    opened: bool
+
+    @property
+    def rentable(self) -> bool:
+        """Whether it may be rented at all now."""
+        return not self.paused and (self.opened or not self.category.closed)

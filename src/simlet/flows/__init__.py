@@ -1,0 +1,1 @@
+"""The verbs: one plain function a file, each run in one transaction."""

@@ -1,0 +1,173 @@
+"""Browse: what is only read, for dealers and for the operator."""
+
+from dataclasses import dataclass
+
+from simlet.domain.errors import RENTAL_UNKNOWN, UNAUTHENTICATED, Refused
+from simlet.domain.events import EventKind
+from simlet.domain.principal import Account, AccountState
+from simlet.domain.rental import RentalState
+from simlet.domain.service import Service
+from simlet.store import (
+    accounts,
+    events,
+    gateways,
+    keys,
+    lines,
+    messages,
+    networks,
+    rentals,
+    services,
+)
+from simlet.store.gateways import ExpectedRow, Gateway
+from simlet.store.lines import LineRow
+from simlet.store.rentals import RentalRow, RentalView
+from simlet.store.sql import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Which rentals: `from_ms` included, `to_ms` excluded; `states` empty for all."""
+
+    service_id: int | None
+    states: tuple[RentalState, ...]
+    from_ms: int
+    to_ms: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPage:
+    """What is waited for: how far the event log was read, and whether there may be more."""
+
+    seq: int
+    expected: tuple[ExpectedRow, ...]
+    full: bool
+
+
+def account_of_token(tx: Tx, token_hash: bytes) -> Account:
+    """The approved account that a token stands for.
+
+    Raises:
+        Refused: UNAUTHENTICATED.
+    """
+    account = accounts.account_by_token(tx, token_hash)
+    if (
+        account is None
+        or account.state is not AccountState.APPROVED
+        or not account.tier.may_hold_token
+    ):
+        raise Refused(UNAUTHENTICATED)
+    return account
+
+
+def rental_with_code(tx: Tx, token_hash: bytes, rental_id: int | None) -> RentalView:
+    """A rental of the account that a token stands for, as its dealer reads it.
+
+    Raises:
+        Refused: UNAUTHENTICATED; RENTAL_UNKNOWN when it is another account's, or there is none.
+    """
+    account = account_of_token(tx, token_hash)
+    rental = None if rental_id is None else rentals.view_rental(tx, account.id, rental_id)
+    if rental is None:
+        raise Refused(RENTAL_UNKNOWN)
+    return rental
+
+
+def history(tx: Tx, token_hash: bytes, wanted: HistoryFilter) -> list[RentalView]:
+    """Rentals of the account that a token stands for, newest first.
+
+    Raises:
+        Refused: UNAUTHENTICATED.
+    """
+    account = account_of_token(tx, token_hash)
+    return rentals.history(
+        tx,
+        account.id,
+        service_id=wanted.service_id,
+        states=wanted.states,
+        from_ms=wanted.from_ms,
+        to_ms=wanted.to_ms,
+        limit=wanted.limit,
+    )
+
+
+def rentable_services(tx: Tx, token_hash: bytes) -> tuple[Account, list[Service]]:
+    """The services that the account of a token may rent now.
+
+    Raises:
+        Refused: UNAUTHENTICATED.
+    """
+    account = account_of_token(tx, token_hash)
+    return account, [one for one in services.all_services(tx) if one.rentable]
+
+
+def networks_for(tx: Tx, token_hash: bytes) -> list[tuple[int, str]]:
+    """Ids and names of all networks.
+
+    Raises:
+        Refused: UNAUTHENTICATED.
+    """
+    account_of_token(tx, token_hash)
+    return networks.all_networks(tx)
+
+
+def recording(tx: Tx, message_id: int) -> bytes | None:
+    """The WAV file of a call; None when there is none, or none any more."""
+    return messages.recording(tx, message_id)
+
+
+def list_accounts(tx: Tx) -> list[Account]:
+    """All accounts, by name."""
+    return accounts.all_accounts(tx)
+
+
+def list_services(tx: Tx) -> list[Service]:
+    """All services, in the order they were added."""
+    return services.all_services(tx)
+
+
+def list_gateways(tx: Tx) -> list[Gateway]:
+    """All gateways, by name."""
+    return gateways.all_gateways(tx)
+
+
+def find_gateway(tx: Tx, name: str) -> Gateway | None:
+    """A gateway by its name."""
+    return gateways.gateway_by_name(tx, name)
+
+
+def list_lines(tx: Tx, after: int, limit: int) -> list[LineRow]:
+    """Lines in the order of their ids, from behind one."""
+    return lines.lines_after(tx, after, limit)
+
+
+def list_networks(tx: Tx) -> list[tuple[int, str]]:
+    """Ids and names of all networks."""
+    return networks.all_networks(tx)
+
+
+def list_rentals(tx: Tx, account: str, state: str, limit: int) -> list[RentalRow]:
+    """Rentals of all accounts, newest first; empty texts mean all."""
+    return rentals.recent_rentals(tx, account=account, state=state, limit=limit)
+
+
+def last_event(tx: Tx) -> int:
+    """The number of the newest event."""
+    return events.last_seq(tx)
+
+
+def expected_since(tx: Tx, gateway_id: int, after: int, limit: int) -> ExpectedPage:
+    """The rentals that began on a gateway's own lines, from a page of the event log."""
+    page = events.events_after(tx, after, limit)
+    begun = (one.rental_id for one in page if one.kind is EventKind.RENTAL_WAITING)
+    found = (gateways.expected_on(tx, gateway_id, one) for one in begun if one is not None)
+    return ExpectedPage(
+        seq=page[-1].seq if page else after,
+        expected=tuple(one for one in found if one is not None),
+        full=len(page) == limit,
+    )
+
+
+def signing_key(tx: Tx, name: str, new: bytes) -> bytes:
+    """The key of a name, which this installation made for itself; made now if there is none."""
+    return keys.key_or_new(tx, name, new)

@@ -1,0 +1,165 @@
+"""Manage lines: import them with their title, retire them, name further networks."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from simlet.domain.errors import (
+    GATEWAY_UNKNOWN,
+    LINE_UNKNOWN,
+    NETWORK_EXISTS,
+    NETWORK_UNKNOWN,
+    Refused,
+    invalid,
+)
+from simlet.domain.events import Event, EventKind
+from simlet.domain.ids import parse_store
+from simlet.domain.numbering import parse_network_name
+from simlet.domain.phone import parse_number, prefix_of
+from simlet.store import events, gateways, lines, networks, stock
+from simlet.store.lines import NewLine
+from simlet.store.sql import Tx
+
+COLUMNS = ("iccid", "number", "network", "store", "holder", "contract")
+_ICCID = re.compile(r"\d{18,22}", re.ASCII)
+MAX_TITLE_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was not imported: where it stands in the file, and why."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many lines were added, and the rows that were not."""
+
+    added: int
+    bad: tuple[BadRow, ...]
+
+
+def parse_line(fields: Mapping[str, str], network_ids: Mapping[str, int]) -> NewLine:
+    """A line from the texts of one row; without holder and contract there is no title to it.
+
+    Args:
+        fields: a text for each of `COLUMNS`.
+        network_ids: the ids of networks by their names.
+
+    Raises:
+        Refused: INVALID or NETWORK_UNKNOWN, for the first field that is wrong.
+    """
+    iccid = fields["iccid"].strip()
+    if _ICCID.fullmatch(iccid) is None:
+        raise invalid("iccid", "expected 18 to 22 digits")
+    number = parse_number(fields["number"].strip())
+    network = parse_network_name(fields["network"])
+    if network not in network_ids:
+        raise Refused(NETWORK_UNKNOWN, name=network)
+    return NewLine(
+        iccid,
+        number,
+        network_ids[network],
+        parse_store(fields["store"].strip()),
+        _title("holder", fields["holder"]),
+        _title("contract", fields["contract"]),
+    )
+
+
+def _title(name: str, text: str) -> str:
+    title = text.strip()
+    if not 1 <= len(title) <= MAX_TITLE_CHARS or not title.isprintable():
+        raise invalid(name, f"expected a text of 1 to {MAX_TITLE_CHARS} characters")
+    return title
+
+
+def import_lines(
+    tx: Tx, rows: Sequence[tuple[int, NewLine]], gateway: str | None, now_ms: int
+) -> Imported:
+    """Adds lines; a row whose ICCID or number is taken already is left out and named.
+
+    Args:
+        rows: lines with the numbers of their rows; none stands twice among them.
+        gateway: the name of the gateway that these lines are attached to; None for any.
+
+    Raises:
+        Refused: GATEWAY_UNKNOWN.
+    """
+    gateway_id = _gateway_id(tx, gateway)
+    stock.lock_catalogue(tx)
+    good, bad = _without_known(tx, rows)
+    good.sort(key=_cell)
+    for (store, network_id, prefix), cell in groupby(good, key=_cell):
+        members = [line for _, line in cell]
+        ids = stock.allot(tx, store, network_id, prefix, len(members))
+        lines.add_lines(tx, zip(ids, members, strict=True), gateway_id, now_ms)
+    if good:
+        events.add_event(tx, Event(EventKind.LINES_IMPORTED, now_ms, data={"count": len(good)}))
+    return Imported(len(good), tuple(bad))
+
+
+def _cell(row: tuple[int, NewLine]) -> tuple[str, int, str]:
+    line = row[1]
+    return line.store, line.network_id, prefix_of(line.number)
+
+
+def _gateway_id(tx: Tx, name: str | None) -> int | None:
+    if name is None:
+        return None
+    gateway = gateways.gateway_by_name(tx, name)
+    if gateway is None:
+        raise Refused(GATEWAY_UNKNOWN, name=name)
+    return gateway.id
+
+
+def _without_known(
+    tx: Tx, rows: Sequence[tuple[int, NewLine]]
+) -> tuple[list[tuple[int, NewLine]], list[BadRow]]:
+    iccids = lines.known_iccids(tx, [line.iccid for _, line in rows])
+    numbers = lines.known_numbers(tx, [line.number for _, line in rows])
+    good, bad = [], []
+    for row, line in rows:
+        if line.iccid in iccids:
+            bad.append(BadRow(row, "iccid: another line has it already"))
+        elif line.number in numbers:
+            bad.append(BadRow(row, "number: another line has it already"))
+        else:
+            good.append((row, line))
+    return good, bad
+
+
+def retire_line(tx: Tx, number: str, now_ms: int) -> None:
+    """Takes a line out of every service's stock for good; a rental on it runs to its end.
+
+    Raises:
+        Refused: INVALID, LINE_UNKNOWN.
+    """
+    line_id = lines.line_by_number(tx, parse_number(number))
+    if line_id is None:
+        raise Refused(LINE_UNKNOWN)
+    lines.retire(tx, line_id, now_ms)
+    stock.deactivate(tx, line_id)
+    events.add_event(tx, Event(EventKind.LINE_RETIRED, now_ms, data={"line_id": line_id}))
+
+
+def add_network(tx: Tx, name: str) -> int:
+    """Names a further network; its id.
+
+    Raises:
+        Refused: INVALID, NETWORK_EXISTS.
+    """
+    parsed = parse_network_name(name)
+    known = networks.all_networks(tx)
+    if any(parsed == other for _, other in known):
+        raise Refused(NETWORK_EXISTS, name=parsed)
+    network_id = max(network_id for network_id, _ in known) + 1
+    networks.add_network(tx, network_id, parsed)
+    return network_id
+
+
+def network_ids(tx: Tx) -> dict[str, int]:
+    """The ids of all networks by their names."""
+    return {name: network_id for network_id, name in networks.all_networks(tx)}

@@ -1,0 +1,133 @@
+"""Rent a number for a service: one of the lines that fit, chosen at random."""
+
+from dataclasses import dataclass
+
+from simlet.domain.allocate import Chance, line_at, pick_place, pick_weighted
+from simlet.domain.errors import OUT_OF_STOCK, Refused, invalid
+from simlet.domain.numbering import Filters
+from simlet.domain.service import Service
+from simlet.flows.hold import (
+    Order,
+    Rented,
+    hold,
+    rentable_service,
+    rented_before,
+    solvent_account,
+)
+from simlet.store import lines, networks, stock
+from simlet.store.sql import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class RentRequest:
+    """What a dealer asks for.
+
+    Attributes:
+        store: the store that the dealer named beside the service; None when it named none.
+        networks: names of networks, one of which the line must belong to; empty for any.
+        wanted: prefixes without the 0, one of which the number must start with; empty for any.
+        unwanted: prefixes without the 0 that the number must not start with.
+    """
+
+    account_id: int
+    service_id: int
+    store: str | None = None
+    networks: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+    order: Order | None = None
+
+
+def rent_number(tx: Tx, request: RentRequest, now_ms: int, chance: Chance) -> Rented:
+    """Rents a number; a repeated order gets the rental it made first.
+
+    Raises:
+        Refused: ORDER_REUSED; then, in this order, SERVICE_UNAVAILABLE, INVALID (an unknown
+            network), WAITING_LIMIT, INSUFFICIENT_FUNDS, OUT_OF_STOCK.
+    """
+    earlier = rented_before(tx, request.account_id, request.order)
+    if earlier is not None:
+        return earlier
+    service = rentable_service(tx, request.store, request.service_id)
+    filters = _filters(tx, request)
+    account = solvent_account(tx, request.account_id, service)
+    line_id, number = _Search(tx, service, filters, account.id, now_ms, chance).take_line()
+    return hold(tx, account, service, line_id, number, now_ms, again=False, order=request.order)
+
+
+def _filters(tx: Tx, request: RentRequest) -> Filters:
+    if not request.networks:
+        return Filters((), request.wanted, request.unwanted)
+    ids = {name: network_id for network_id, name in networks.all_networks(tx)}
+    unknown = [name for name in request.networks if name.upper() not in ids]
+    if unknown:
+        raise invalid("carries", "expected names of networks")
+    wanted = tuple(sorted({ids[name.upper()] for name in request.networks}))
+    return Filters(wanted, request.wanted, request.unwanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The search for one free line, block by block; see `simlet.domain.allocate`."""
+
+    tx: Tx
+    service: Service
+    filters: Filters
+    account_id: int
+    now_ms: int
+    chance: Chance
+
+    def take_line(self) -> tuple[int, str]:
+        """A free line's id and number; the line is taken out of the service's stock."""
+        highest = stock.highest_block(self.tx)
+        start = self.chance(highest + 1) if highest > stock.PAGE_BLOCKS else 0
+        for page in stock.pages_with_stock(self.tx, self.service.id, self.filters, start):
+            found = self._take_from(page)
+            if found is not None:
+                return found
+        raise Refused(OUT_OF_STOCK)
+
+    def _take_from(self, page: list[tuple[int, int]]) -> tuple[int, str] | None:
+        blocks = list(page)
+        while blocks:
+            index = pick_weighted([left for _, left in blocks], self.chance)
+            block_id, _ = blocks.pop(index)
+            found = self._take_in(block_id)
+            if found is not None:
+                return found
+        return None
+
+    def _take_in(self, block_id: int) -> tuple[int, str] | None:
+        places = stock.lock_places(self.tx, self.service.id, block_id)
+        free = places.left
+        if self.filters.needs_numbers:
+            free &= stock.places_fitting(self.tx, block_id, self.filters)
+        while free:
+            place = pick_place(free, self.chance)
+            line_id = line_at(block_id, place)
+            # The line is locked first and looked at then, so that two services cannot both
+            # find it free.
+            number = lines.lock_line(self.tx, line_id)
+            if number is not None and not self._is_occupied(line_id):
+                stock.take(self.tx, self.service.id, line_id, places)
+                return line_id, number
+            free &= ~(1 << place) & ~self._occupied(block_id)
+        return None
+
+    def _is_occupied(self, line_id: int) -> bool:
+        return stock.line_is_occupied(
+            self.tx,
+            line_id,
+            catch_all=self.service.rules.catch_all,
+            account_id=self.account_id,
+            now_ms=self.now_ms,
+        )
+
+    def _occupied(self, block_id: int) -> int:
+        return stock.occupied_places(
+            self.tx,
+            block_id,
+            catch_all=self.service.rules.catch_all,
+            account_id=self.account_id,
+            now_ms=self.now_ms,
+        )

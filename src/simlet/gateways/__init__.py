@@ -1,0 +1,1 @@
+"""Equipment: the contract of a driver, and what starts and stops drivers."""

@@ -1,0 +1,238 @@
+"""The plain HTTP gateway: messages and calls are posted to us as JSON, or as a form.
+
+`POST /gateways/NAME/messages` takes one object or an array of up to 1,000 of
+`{"id", "to", "from", "text", "sent_at"}`; `POST /gateways/NAME/calls` takes
+`{"id", "to", "from", "started_at", "transcript"}` with the recording as a file of the form. The
+answer comes after the commit.
+"""
+
+import hmac
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from simlet.domain.errors import Refused, invalid
+from simlet.domain.inbound import Inbound, MessageKind, storable
+from simlet.domain.phone import parse_number
+from simlet.gateways.contract import (
+    DriverKind,
+    Fate,
+    HttpAnswer,
+    HttpRequest,
+    Settings,
+    Tools,
+)
+
+MAX_BATCH = 1000
+MAX_TEXT_CHARS = 40_000
+MAX_SENDER_CHARS = 64
+MAX_ID_CHARS = 200
+_NUMBER = re.compile(r"\+?\d{3,15}", re.ASCII)
+_NO_SECRET = bytes(32)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+When = Annotated[datetime, Meta(tz=True)]
+
+
+class _Message(Struct):
+    to: str
+    sender: str = msgspec.field(name="from")
+    text: str = msgspec.field()
+    id: str | int | None = None
+    sent_at: When | None = None
+
+
+class _Call(Struct):
+    to: str
+    sender: str = msgspec.field(name="from")
+    id: str | int | None = None
+    started_at: When | None = None
+    transcript: str | None = None
+
+
+_messages = msgspec.json.Decoder(_Message)
+_raws = msgspec.json.Decoder(list[Raw])
+_anything = msgspec.json.Decoder()
+
+
+def _answer(status: int, **body: object) -> HttpAnswer:
+    return HttpAnswer(status, msgspec.json.encode(body))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDriver:
+    """One HTTP gateway."""
+
+    tools: Tools
+
+    async def run(self) -> None:
+        """Has nothing to do by itself: the other side comes to us."""
+
+    async def answer(self, request: HttpRequest) -> HttpAnswer:
+        """Answers `messages` and `calls`; see `docs/gateways.md` for statuses."""
+        if request.route not in {"messages", "calls"}:
+            return _answer(404, error="there is no such address")
+        if request.method != "POST":
+            return _answer(405, error="expected POST")
+        if not self._is_known(request):
+            return _answer(401, error="the secret is missing or wrong")
+        try:
+            if request.route == "calls":
+                return await self._take_call(request)
+            return await self._take_messages(request.body)
+        except Refused as refused:
+            return _answer(400, error=refused.sentence)
+
+    def _is_known(self, request: HttpRequest) -> bool:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        shown = sha256(secret.strip().encode("utf-8", "surrogatepass")).digest()
+        # Both are looked at whatever the first says, so that the time tells nothing.
+        equal = hmac.compare_digest(shown, self.tools.secret_hash or _NO_SECRET)
+        return equal and self.tools.secret_hash is not None and scheme.lower() == "bearer"
+
+    async def _take_messages(self, body: bytes) -> HttpAnswer:
+        single = body.lstrip()[:1] != b"["
+        parsed = [_parsed(raw) for raw in _split(body, single=single)]
+        good = [one for one in parsed if isinstance(one, Inbound)]
+        fates = iter(await self.tools.deliver(good) if good else [])
+        results = [
+            _result(next(fates)) if isinstance(one, Inbound) else _failure(one) for one in parsed
+        ]
+        status = _status_of_single(parsed[0], results[0]) if single else 200
+        return _answer(status, results=results)
+
+    async def _take_call(self, request: HttpRequest) -> HttpAnswer:
+        call = _parse_call(request)
+        wav = request.files[0] if request.files else None
+        if wav is not None:
+            if len(wav) > self.tools.recording_limit_bytes:
+                limit = self.tools.recording_limit_bytes
+                return _answer(413, error=f"recording: expected at most {limit} bytes")
+            if wav[:4] != b"RIFF" or wav[8:12] != b"WAVE":
+                raise invalid("recording", "expected a WAV file")
+        inbound = _inbound(
+            MessageKind.CALL, call.to, call.sender, call.transcript or "", call.started_at, call.id
+        )
+        (fate,) = await self.tools.deliver([replace(inbound, recording=wav)])
+        return _answer(503 if fate is Fate.FAILED else 200, results=[_result(fate)])
+
+
+def _split(body: bytes, *, single: bool) -> list[Raw]:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise invalid("body", "expected UTF-8") from error
+    try:
+        _anything.decode(body)
+        raws = [Raw(body)] if single else _raws.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise invalid("body", "expected JSON: an object, or an array of objects") from error
+    if len(raws) > MAX_BATCH:
+        raise invalid("body", f"expected at most {MAX_BATCH} messages")
+    return raws
+
+
+def _parsed(raw: Raw) -> Inbound | str:
+    """The message, or a sentence that says what is wrong with it."""
+    try:
+        one = _messages.decode(raw)
+        return _inbound(MessageKind.SMS, one.to, one.sender, one.text, one.sent_at, one.id)
+    except msgspec.ValidationError as error:
+        return f"{error}".replace("`", "'")
+    except Refused as refused:
+        return refused.sentence
+
+
+def _inbound(
+    kind: MessageKind,
+    to: str,
+    sender: str,
+    text: str,
+    sent_at: datetime | None,
+    source_id: str | int | None,
+) -> Inbound:
+    if len(text) > MAX_TEXT_CHARS:
+        raise invalid("text", f"expected at most {MAX_TEXT_CHARS} characters")
+    if len(sender) > MAX_SENDER_CHARS:
+        raise invalid("from", f"expected at most {MAX_SENDER_CHARS} characters")
+    if source_id is not None and not 1 <= len(str(source_id)) <= MAX_ID_CHARS:
+        raise invalid("id", f"expected 1 to {MAX_ID_CHARS} characters")
+    return Inbound(
+        kind,
+        _number(to),
+        storable(sender),
+        storable(text),
+        _milliseconds(sent_at),
+        None if source_id is None else storable(str(source_id)),
+    )
+
+
+def _number(to: str) -> str:
+    """E.164 for our own sort of numbers; others are kept as they are, for the operator to see."""
+    try:
+        return parse_number(to, "to")
+    except Refused:
+        if _NUMBER.fullmatch(to) is None:
+            raise
+        return to
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    if at is None:
+        return None
+    if not _EARLIEST <= at < _LATEST:
+        raise invalid("sent_at", "expected a time between 2000 and 2200")
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+def _parse_call(request: HttpRequest) -> _Call:
+    """A call from a form's fields, from its field `call` as JSON, or from a JSON body."""
+    try:
+        if request.fields.get("call"):
+            return msgspec.json.decode(request.fields["call"], type=_Call)
+        if request.fields or request.files:
+            fields = {name: text for name, text in request.fields.items() if text}
+            return msgspec.convert(fields, _Call, strict=False)
+        request.body.decode("utf-8")
+        return msgspec.json.decode(request.body, type=_Call)
+    except msgspec.ValidationError as error:
+        raise invalid("call", f"{error}".replace("`", "'")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise invalid("body", "expected a form, or JSON in UTF-8") from error
+
+
+def _result(fate: Fate) -> dict[str, str]:
+    if fate is Fate.FAILED:
+        return _failure("it could not be kept now; send it again")
+    return {"result": fate.value}
+
+
+def _failure(sentence: str) -> dict[str, str]:
+    return {"result": "error", "error": sentence}
+
+
+def _status_of_single(parsed: Inbound | str, result: dict[str, str]) -> int:
+    if isinstance(parsed, str):
+        return 400
+    return 503 if result["result"] == "error" else 200
+
+
+def _check(settings: Settings) -> dict[str, str | int | float | bool]:
+    for name in settings:
+        raise invalid(name, "expected nothing: this kind has no settings")
+    return {}
+
+
+KIND = DriverKind(
+    name="http",
+    title="Messages and calls are posted to an address of ours, as JSON.",
+    takes_secret=True,
+    check=_check,
+    make=HttpDriver,
+)

@@ -1,0 +1,18 @@
+"""The kinds of equipment that simlet can speak to."""
+
+from simlet.domain.errors import invalid
+from simlet.gateways.contract import DriverKind
+from simlet.gateways.drivers import http, simulator
+
+KINDS: dict[str, DriverKind] = {kind.name: kind for kind in (http.KIND, simulator.KIND)}
+
+
+def kind_named(name: str) -> DriverKind:
+    """The kind of a name.
+
+    Raises:
+        Refused: INVALID.
+    """
+    if name not in KINDS:
+        raise invalid("kind", "expected " + " or ".join(sorted(KINDS)))
+    return KINDS[name]

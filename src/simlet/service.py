@@ -1,0 +1,186 @@
+"""The running server: its parts are started in order, and stopped in reverse.
+
+The web comes last and goes first: while it drains, everything behind it still works, so that no
+accepted request is dropped. The database goes last, after the last commit.
+"""
+
+import asyncio
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Protocol
+
+import uvicorn
+import uvloop
+
+from simlet.config import Settings
+from simlet.gateways.supervisor import Supervisor
+from simlet.log import configure_log, get_log
+from simlet.outbound import Outbound, Rules
+from simlet.runtime import Runtime, open_runtime
+from simlet.store.migrate import prepare
+from simlet.web.app import App
+from simlet.web.recordings import recording_url
+from simlet.workers.callbacks import Posting, queueing
+from simlet.workers.expiry import expiry
+from simlet.workers.housekeeping import housekeeping
+
+BACKLOG = 4096
+EXIT_WITHIN_S = 9.5
+
+_log = get_log("service")
+
+Ready = Callable[[str], None]
+
+
+class Part(Protocol):
+    """What can be started and stopped."""
+
+    async def start(self) -> None:
+        """Begins; returns when it works."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends what is under way, and returns."""
+        ...
+
+
+def run(settings: Settings, ready: Ready) -> None:
+    """Runs the server until SIGTERM or SIGINT.
+
+    Args:
+        settings: the whole tree.
+        ready: is called once with the address, when the server takes requests.
+
+    Raises:
+        DatabaseFault: the database cannot be used, or has another schema.
+        OSError: the address cannot be listened on.
+    """
+    configure_log(settings.log.level, settings.log.format, sys.stderr)
+    prepare(settings.database_url)
+    uvloop.run(serve(settings, ready))
+
+
+async def serve(settings: Settings, ready: Ready) -> None:
+    """As `run`, in an event loop that is there already, with the log and the schema prepared."""
+    stopping = asyncio.Event()
+    with _listening(settings) as listener, _told_by_signals(stopping):
+        port = listener.getsockname()[1]
+        async with AsyncExitStack() as stack:
+            runtime = await open_runtime(settings, port)
+            stack.push_async_callback(runtime.db.close)
+            for part in _parts(runtime, listener):
+                await part.start()
+                stack.push_async_callback(part.stop)
+            _log.info("started", port=port, database=settings.database_kind)
+            ready(_address(settings, port))
+            await stopping.wait()
+            _log.info("stopping")
+    _log.info("stopped")
+
+
+def _parts(runtime: Runtime, listener: socket.socket) -> list[Part]:
+    supervisor = Supervisor(runtime)
+    outbound = Outbound(_rules(runtime.settings), timeout_s=runtime.settings.callbacks.timeout_s)
+    return [
+        housekeeping(runtime),
+        expiry(runtime),
+        queueing(runtime),
+        Posting(runtime, outbound, lambda rental: recording_url(runtime, rental)),
+        supervisor,
+        Web(App(runtime, supervisor), listener, runtime.settings.web.shutdown_grace_s),
+    ]
+
+
+def _rules(settings: Settings) -> Rules:
+    allowed = tuple(ipaddress.ip_network(one) for one in settings.callbacks.private_networks)
+    return Rules(allowed, frozenset(settings.callbacks.ports))
+
+
+def _address(settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}"
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The socket, bound before anything else starts: an address in use stops the start at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        yield listener
+
+
+@contextmanager
+def _told_by_signals(stopping: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for one in signals:
+        loop.add_signal_handler(one, _stop, stopping)
+    try:
+        yield
+    finally:
+        for one in signals:
+            loop.remove_signal_handler(one)
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if not stopping.is_set():
+        stopping.set()
+        # Whatever hangs, the process is gone in time; what was acknowledged is on disk.
+        asyncio.get_running_loop().call_later(EXIT_WITHIN_S, _give_up)
+
+
+def _give_up() -> None:
+    _log.error("stop_took_too_long")
+    signal.raise_signal(signal.SIGKILL)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the service stops its parts in order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Web:
+    """The HTTP server."""
+
+    def __init__(self, app: App, listener: socket.socket, grace_s: float) -> None:
+        self._listener = listener
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=max(1, int(grace_s)),
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listens."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Takes no more connections, and ends after every accepted request has its answer."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task

@@ -1,0 +1,52 @@
+"""Statements for callbacks: what is to be posted to dealers, and how that went."""
+
+from dataclasses import dataclass
+
+from simlet.store.sql import Sql, Tx
+
+_ADD = Sql(
+    "INSERT INTO callbacks (event_seq, account_id, rental_id, state, attempts, event_at_ms, "
+    "next_at_ms) VALUES (:event_seq, :account_id, :rental_id, 'pending', 0, :at_ms, :at_ms)"
+)
+_DUE = Sql(
+    "SELECT id, event_seq, account_id, rental_id, attempts, event_at_ms FROM callbacks "
+    "WHERE state = 'pending' AND next_at_ms <= :now_ms ORDER BY next_at_ms LIMIT :limit "
+    "{skip_locked}"
+)
+_LEASE = Sql("UPDATE callbacks SET attempts = attempts + 1, next_at_ms = :until_ms WHERE id = :id")
+_DONE = Sql(
+    "UPDATE callbacks SET state = :state, next_at_ms = :next_at_ms, last_status = :status, "
+    "last_error = :error WHERE id = :id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One event to be told to one account; `attempts` counts the one that is under way."""
+
+    id: int
+    event_seq: int
+    account_id: int
+    rental_id: int
+    attempts: int
+    event_at_ms: int
+
+
+def add_callback(tx: Tx, event_seq: int, account_id: int, rental_id: int, at_ms: int) -> None:
+    """Queues a callback, due at once."""
+    tx.run(_ADD, event_seq=event_seq, account_id=account_id, rental_id=rental_id, at_ms=at_ms)
+
+
+def claim_callbacks(tx: Tx, now_ms: int, until_ms: int, limit: int) -> list[Callback]:
+    """Takes due callbacks; each is due again at `until_ms` if its taker is never heard of."""
+    rows = tx.rows(_DUE, now_ms=now_ms, limit=limit)
+    for row in rows:
+        tx.run(_LEASE, id=row[0], until_ms=until_ms)
+    return [Callback(*row[:4], row[4] + 1, row[5]) for row in rows]
+
+
+def record_attempt(
+    tx: Tx, callback_id: int, state: str, next_at_ms: int, status: int | None, error: str | None
+) -> None:
+    """Records how an attempt went, and when the next one is due (`state` pending)."""
+    tx.run(_DONE, id=callback_id, state=state, next_at_ms=next_at_ms, status=status, error=error)

@@ -1,0 +1,113 @@
+"""The database, whichever it is: flows go in, each in one transaction, and results come out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+from simlet.store.postgres import PostgresDatabase
+from simlet.store.sql import Call, Raised, Tx
+from simlet.store.sqlite import SqliteDatabase
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SQLITE = "sqlite:///"
+
+
+class Engine(Protocol):
+    """What a database must be able to do."""
+
+    async def write_all(self, calls: list[Call]) -> list[Any]:
+        """Runs flows in one transaction; each outcome is a result or `Raised`."""
+        ...
+
+    async def read(self, call: Call) -> Any:
+        """Runs a read that sees one state of the database."""
+        ...
+
+    async def glance(self, call: Call) -> Any:
+        """Runs a read of a few rows by key, the fastest way the engine has."""
+        ...
+
+    async def close(self) -> None:
+        """Ends after every accepted flow has its commit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Runs flows. What a flow refuses with, or fails with, is raised to its caller alone."""
+
+    engine: Engine
+
+    async def write(
+        self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
+    ) -> T:
+        """Runs one flow in one transaction; returns after its commit is on disk.
+
+        Raises:
+            Refused: what the flow refused with; nothing of it is kept.
+            DatabaseFault: the database failed; nothing of it is kept, unless the connection was
+                lost while committing.
+        """
+        (outcome,) = await self.engine.write_all([partial(_call, flow, args, inputs)])
+        if isinstance(outcome, Raised):
+            raise outcome.error
+        return cast(T, outcome)
+
+    async def write_all(
+        self, flow: Callable[[Tx, Any], T], many: Sequence[Any]
+    ) -> list[T | Raised]:
+        """Runs a flow for each of many inputs in one commit, each undone alone if it fails."""
+        calls: list[Call] = [partial(_call, flow, (one,), {}) for one in many]
+        return await self.engine.write_all(calls)
+
+    async def read(
+        self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
+    ) -> T:
+        """Runs a flow that only reads; it never waits for writers."""
+        return cast(T, await self.engine.read(partial(_call, flow, args, inputs)))
+
+    async def glance(
+        self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
+    ) -> T:
+        """Runs a flow that only reads a few rows by key: the path of polls."""
+        return cast(T, await self.engine.glance(partial(_call, flow, args, inputs)))
+
+    async def close(self) -> None:
+        """Ends after every accepted flow has its commit."""
+        await self.engine.close()
+
+
+def _call(flow: Any, args: Any, inputs: Any, tx: Tx) -> Any:
+    return flow(tx, *args, **inputs)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file a `sqlite:///…` address names; None for another address."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def open_database(
+    url: str,
+    *,
+    readers: int = 4,
+    group_limit: int = 256,
+    busy_timeout_s: float = 60,
+    pool_size: int = 8,
+) -> Database:
+    """Opens the database an address names: `sqlite:///PATH` or `postgresql://…`.
+
+    Raises:
+        DatabaseFault: SQLite's file cannot be opened, or this SQLite can corrupt it.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        return Database(PostgresDatabase(url, pool_size=pool_size))
+    return Database(
+        SqliteDatabase(
+            path, readers=readers, group_limit=group_limit, busy_timeout_s=busy_timeout_s
+        )
+    )

@@ -1,0 +1,97 @@
+"""Statements for the event log.
+
+Readers follow `seq`. On SQLite, which has one writer, an event is numbered when it is written. On
+PostgreSQL transactions commit in another order than they took their numbers in, so events are
+numbered after their commit, by one transaction at a time: a lower number can never appear after a
+higher one was read.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from simlet.domain.events import Event, EventKind
+from simlet.store.sql import Row, Sql, Tx
+
+_ADD = Sql(
+    "INSERT INTO events (seq, kind, at_ms, account_id, rental_id, message_id, data) "
+    "VALUES ({next_seq}, :kind, :at_ms, :account_id, :rental_id, :message_id, :data)"
+)
+_LOCK_NUMBERING = Sql("SELECT {lock_numbering}")
+_UNNUMBERED = Sql("SELECT 1 FROM events WHERE seq IS NULL LIMIT 1")
+_NUMBER = Sql(
+    "UPDATE events SET seq = n.seq FROM (SELECT e.id, (SELECT coalesce(max(seq), 0) FROM events) "
+    "+ row_number() OVER (ORDER BY e.id) AS seq FROM events e WHERE e.seq IS NULL) n "
+    "WHERE events.id = n.id"
+)
+_AFTER = Sql(
+    "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events "
+    "WHERE seq > :after ORDER BY seq LIMIT :limit"
+)
+_LAST = Sql("SELECT max(seq) FROM events")
+_CURSOR = Sql("SELECT seq FROM cursors WHERE name = :name {for_update}")
+_SET_CURSOR = Sql(
+    "INSERT INTO cursors (name, seq) VALUES (:name, :seq) "
+    "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq"
+)
+_NO_DATA = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event with its number."""
+
+    seq: int
+    kind: EventKind
+    at_ms: int
+    account_id: int | None
+    rental_id: int | None
+    message_id: int | None
+    data: dict[str, str | int | bool | None]
+
+
+def add_event(tx: Tx, event: Event) -> None:
+    """Writes an event, in the transaction of the fact it tells."""
+    tx.run(
+        _ADD,
+        kind=event.kind.value,
+        at_ms=event.at_ms,
+        account_id=event.account_id,
+        rental_id=event.rental_id,
+        message_id=event.message_id,
+        data=msgspec.json.encode(event.data).decode() if event.data else _NO_DATA,
+    )
+
+
+def number_events(tx: Tx) -> int:
+    """Numbers what was committed without a number; how many events those were."""
+    if tx.row(_UNNUMBERED) is None:
+        return 0
+    tx.row(_LOCK_NUMBERING)
+    return tx.run(_NUMBER)
+
+
+def events_after(tx: Tx, after: int, limit: int) -> list[LoggedEvent]:
+    """Events with higher numbers, in order."""
+    return [_logged(row) for row in tx.rows(_AFTER, after=after, limit=limit)]
+
+
+def _logged(row: Row) -> LoggedEvent:
+    return LoggedEvent(row[0], EventKind(row[1]), *row[2:6], msgspec.json.decode(row[6]))
+
+
+def last_seq(tx: Tx) -> int:
+    """The highest number given; 0 when there is none."""
+    row = tx.row(_LAST)
+    return (row[0] or 0) if row else 0
+
+
+def cursor(tx: Tx, name: str) -> int | None:
+    """How far a reader has come; None when it never read."""
+    row = tx.row(_CURSOR, name=name)
+    return None if row is None else row[0]
+
+
+def set_cursor(tx: Tx, name: str, seq: int) -> None:
+    """Records how far a reader has come."""
+    tx.run(_SET_CURSOR, name=name, seq=seq)

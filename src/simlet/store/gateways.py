@@ -1,0 +1,83 @@
+"""Statements for gateways."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from simlet.store.sql import Row, Sql, Tx
+
+_FIELDS = "g.id, g.name, g.kind, g.settings, g.secret_hash"
+_BY_NAME = Sql(f"SELECT {_FIELDS} FROM gateways g WHERE g.name = :name")
+_ALL = Sql(f"SELECT {_FIELDS} FROM gateways g ORDER BY g.name")
+_ADD = Sql(
+    "INSERT INTO gateways (name, kind, settings, secret_hash, created_at_ms) "
+    "VALUES (:name, :kind, :settings, :secret_hash, :now_ms) RETURNING id"
+)
+_EXPECTED = Sql(
+    "SELECT r.number, s.name, s.senders FROM rentals r "
+    "JOIN lines l ON l.id = r.line_id JOIN services s ON s.id = r.service_id "
+    "WHERE r.id = :rental_id AND l.gateway_id = :gateway_id"
+)
+
+_senders = msgspec.json.Decoder(tuple[str, ...])
+
+Settings = dict[str, str | int | float | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Configured equipment, or an agreement with someone who has it."""
+
+    id: int
+    name: str
+    kind: str
+    settings: Settings
+    secret_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedRow:
+    """A number that somebody waits on, and for which service."""
+
+    number: str
+    service: str
+    senders: tuple[str, ...]
+
+
+def _gateway(row: Row) -> Gateway:
+    secret_hash = None if row[4] is None else bytes(row[4])
+    return Gateway(row[0], row[1], row[2], msgspec.json.decode(row[3]), secret_hash)
+
+
+def gateway_by_name(tx: Tx, name: str) -> Gateway | None:
+    """A gateway by its name."""
+    row = tx.row(_BY_NAME, name=name)
+    return None if row is None else _gateway(row)
+
+
+def all_gateways(tx: Tx) -> list[Gateway]:
+    """All gateways, by name."""
+    return [_gateway(row) for row in tx.rows(_ALL)]
+
+
+def add_gateway(
+    tx: Tx, name: str, kind: str, settings: Settings, secret_hash: bytes | None, now_ms: int
+) -> int:
+    """Adds a gateway; its id."""
+    row = tx.row(
+        _ADD,
+        name=name,
+        kind=kind,
+        settings=msgspec.json.encode(settings).decode(),
+        secret_hash=secret_hash,
+        now_ms=now_ms,
+    )
+    assert row is not None  # noqa: S101 - RETURNING gives the row
+    gateway_id: int = row[0]
+    return gateway_id
+
+
+def expected_on(tx: Tx, gateway_id: int, rental_id: int) -> ExpectedRow | None:
+    """What a rental waits for, when its line is one of a gateway's own."""
+    row = tx.row(_EXPECTED, rental_id=rental_id, gateway_id=gateway_id)
+    return None if row is None else ExpectedRow(row[0], row[1], _senders.decode(row[2]))

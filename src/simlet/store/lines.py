@@ -1,0 +1,113 @@
+"""Statements for lines."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from simlet.store.sql import Sql, Tx
+
+_BY_NUMBER = Sql("SELECT id, state FROM lines WHERE number = :number AND state <> 'retired'")
+_LOCK = Sql("SELECT number FROM lines WHERE id = :line_id AND state = 'active' {for_update}")
+_HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts}")
+_HELD_NUMBERS = Sql("SELECT number FROM lines WHERE number IN {texts} AND state <> 'retired'")
+_ADD = Sql(
+    "INSERT INTO lines (id, iccid, number, network_id, store, state, holder, contract, gateway_id, "
+    "created_at_ms) VALUES (:id, :iccid, :number, :network_id, :store, 'active', :holder, "
+    ":contract, :gateway_id, :now_ms)"
+)
+_RETIRE = Sql("UPDATE lines SET state = 'retired', retired_at_ms = :now_ms WHERE id = :line_id")
+_PAGE = Sql(
+    "SELECT l.id, l.iccid, l.number, n.name, l.store, l.state, l.holder, l.contract, g.name "
+    "FROM lines l JOIN networks n ON n.id = l.network_id "
+    "LEFT JOIN gateways g ON g.id = l.gateway_id "
+    "WHERE l.id > :after ORDER BY l.id LIMIT :limit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line as it is imported; the number is E.164."""
+
+    iccid: str
+    number: str
+    network_id: int
+    store: str
+    holder: str
+    contract: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A line as lists show it."""
+
+    id: int
+    iccid: str
+    number: str
+    network: str
+    store: str
+    state: str
+    holder: str
+    contract: str
+    gateway: str | None
+
+
+def line_by_number(tx: Tx, number: str) -> int | None:
+    """The id of the line that has a number now; None when there is none."""
+    row = tx.row(_BY_NUMBER, number=number)
+    return None if row is None else row[0]
+
+
+def lock_line(tx: Tx, line_id: int) -> str | None:
+    """The number of a line, which no other transaction rents meanwhile; None when not active."""
+    row = tx.row(_LOCK, line_id=line_id)
+    return None if row is None else row[0]
+
+
+def known_iccids(tx: Tx, iccids: Sequence[str]) -> set[str]:
+    """Those of the ICCIDs that a line has already."""
+    return {row[0] for row in tx.rows(_HELD_ICCIDS, texts=_array(iccids))}
+
+
+def known_numbers(tx: Tx, numbers: Sequence[str]) -> set[str]:
+    """Those of the numbers that a line in use has already."""
+    return {row[0] for row in tx.rows(_HELD_NUMBERS, texts=_array(numbers))}
+
+
+def _array(texts: Sequence[str]) -> str:
+    return msgspec.json.encode(texts).decode()
+
+
+def add_lines(
+    tx: Tx, lines: Iterable[tuple[int, NewLine]], gateway_id: int | None, now_ms: int
+) -> None:
+    """Adds lines with the ids that `stock.allot` gave."""
+    tx.run_many(_ADD, _inputs(lines, gateway_id, now_ms))
+
+
+def _inputs(
+    lines: Iterable[tuple[int, NewLine]], gateway_id: int | None, now_ms: int
+) -> Iterator[dict[str, Any]]:
+    for line_id, line in lines:
+        yield {
+            "id": line_id,
+            "iccid": line.iccid,
+            "number": line.number,
+            "network_id": line.network_id,
+            "store": line.store,
+            "holder": line.holder,
+            "contract": line.contract,
+            "gateway_id": gateway_id,
+            "now_ms": now_ms,
+        }
+
+
+def retire(tx: Tx, line_id: int, now_ms: int) -> None:
+    """Marks a line as retired: it is rented no more, and its number may come with another SIM."""
+    tx.run(_RETIRE, line_id=line_id, now_ms=now_ms)
+
+
+def lines_after(tx: Tx, after: int, limit: int) -> list[LineRow]:
+    """Lines in the order of their ids, from behind one."""
+    return [LineRow(*row) for row in tx.rows(_PAGE, after=after, limit=limit)]

@@ -1,0 +1,89 @@
+"""Statements for messages and recordings."""
+
+from dataclasses import dataclass
+
+from simlet.domain.inbound import Inbound, Quarantine
+from simlet.store.sql import Sql, Tx
+
+_KNOWN = Sql("SELECT id FROM messages WHERE gateway_id = :gateway_id AND dedupe_key = :dedupe_key")
+_ADD = Sql(
+    "INSERT INTO messages (gateway_id, dedupe_key, kind, to_number, line_id, sender, body, code, "
+    "has_code, has_recording, sent_at_ms, kept_at_ms, rental_id, quarantine) VALUES (:gateway_id, "
+    ":dedupe_key, :kind, :to_number, :line_id, :sender, :body, :code, :has_code, :has_recording, "
+    ":sent_at_ms, :kept_at_ms, :rental_id, :quarantine) RETURNING id"
+)
+_ADD_RECORDING = Sql("INSERT INTO recordings (message_id, wav) VALUES (:message_id, :wav)")
+_RECORDING = Sql("SELECT wav FROM recordings WHERE message_id = :message_id")
+_FORGETTABLE = Sql(
+    "SELECT id FROM messages WHERE forgotten_at_ms IS NULL AND kept_at_ms < :before_ms "
+    "ORDER BY kept_at_ms LIMIT :limit"
+)
+_FORGET = Sql(
+    "UPDATE messages SET body = NULL, code = NULL, sender = NULL, forgotten_at_ms = :now_ms "
+    "WHERE id = :id"
+)
+_FORGET_RECORDING = Sql("DELETE FROM recordings WHERE message_id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message about to be kept: it has a rental that owns it, or a reason why none does."""
+
+    inbound: Inbound
+    dedupe_key: str | None
+    line_id: int | None
+    code: str | None
+    rental_id: int | None
+    quarantine: Quarantine | None
+    kept_at_ms: int
+
+
+def message_known(tx: Tx, gateway_id: int, dedupe_key: str) -> int | None:
+    """The id of the message that was kept under a key; None when there is none."""
+    row = tx.row(_KNOWN, gateway_id=gateway_id, dedupe_key=dedupe_key)
+    return None if row is None else row[0]
+
+
+def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int:
+    """Keeps a message, and its recording; its id."""
+    inbound = new.inbound
+    row = tx.row(
+        _ADD,
+        gateway_id=gateway_id,
+        dedupe_key=new.dedupe_key,
+        kind=inbound.kind.value,
+        to_number=inbound.to,
+        line_id=new.line_id,
+        sender=inbound.sender,
+        body=inbound.text,
+        code=new.code,
+        has_code=new.code is not None,
+        has_recording=inbound.recording is not None,
+        sent_at_ms=inbound.sent_at_ms,
+        kept_at_ms=new.kept_at_ms,
+        rental_id=new.rental_id,
+        quarantine=new.quarantine.value if new.quarantine else None,
+    )
+    assert row is not None  # noqa: S101 - RETURNING gives the row
+    message_id: int = row[0]
+    if inbound.recording is not None:
+        tx.run(_ADD_RECORDING, message_id=message_id, wav=inbound.recording)
+    return message_id
+
+
+def recording(tx: Tx, message_id: int) -> bytes | None:
+    """The WAV file of a call; None when there is none, or none any more."""
+    row = tx.row(_RECORDING, message_id=message_id)
+    return None if row is None else bytes(row[0])
+
+
+def forget_before(tx: Tx, before_ms: int, now_ms: int, limit: int) -> int:
+    """Erases texts, senders, codes and recordings of messages kept before a time; how many."""
+    ids = [
+        {"id": row[0], "now_ms": now_ms}
+        for row in tx.rows(_FORGETTABLE, before_ms=before_ms, limit=limit)
+    ]
+    for inputs in ids:
+        tx.run(_FORGET, **inputs)
+        tx.run(_FORGET_RECORDING, id=inputs["id"])
+    return len(ids)

@@ -1,0 +1,132 @@
+"""Bringing a database to the schema that this version works with."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pysqlite3 import dbapi2 as sqlite3
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from simlet.store.sql import DatabaseFault, SchemaMismatch
+
+T = TypeVar("T")
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK = text("SELECT pg_advisory_xact_lock(1936289132, 3)")
+
+
+def newest_revision() -> str:
+    """The revision of the schema that this version works with."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None  # noqa: S101 - there is a first migration
+    return head
+
+
+def migrate(url: str) -> tuple[str | None, str]:
+    """Brings a database to the newest schema; the revisions before and after.
+
+    Raises:
+        SchemaMismatch: the schema is newer than this version of simlet.
+        DatabaseFault: the database cannot be reached or changed.
+    """
+    return _with_connection(url, _upgrade)
+
+
+def check_schema(url: str) -> None:
+    """Makes sure that a database has the schema this version works with.
+
+    Raises:
+        SchemaMismatch: it has another one.
+        DatabaseFault: the database cannot be reached.
+    """
+    current = _with_connection(url, current_revision)
+    if current != newest_revision():
+        raise SchemaMismatch(_mismatch(current))
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision a database stands at; None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def engine_for(url: str) -> Engine:
+    """An engine of SQLAlchemy, for migrations and for comparing schemas."""
+    if url.startswith("postgresql://"):
+        return create_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+        )
+    engine = create_engine(url, module=sqlite3, poolclass=NullPool)
+    event.listen(engine, "connect", _begin_ourselves)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _begin_ourselves(connection: sqlite3.Connection, _: object) -> None:
+    # The driver commits before DDL unless it is told to leave transactions alone.
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 60000")
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _with_connection(url: str, work: Callable[[Connection], T]) -> T:
+    engine = engine_for(url)
+    try:
+        with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                # Two processes that start at once must not both create the tables.
+                connection.execute(_LOCK)
+            result = work(connection)
+            connection.commit()
+            return result
+    except DBAPIError as error:
+        raise DatabaseFault(f"the database cannot be used: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> tuple[str | None, str]:
+    before = current_revision(connection)
+    config = _config()
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    if before is not None and before not in {one.revision for one in scripts.walk_revisions()}:
+        raise SchemaMismatch(_mismatch(before))
+    command.upgrade(config, "head")
+    return before, newest_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    return config
+
+
+def _mismatch(current: str | None) -> str:
+    if current is None:
+        return "the database has no schema yet: run `simlet migrate`"
+    return (
+        f"the database has schema {current}, this version of simlet works with "
+        f"{newest_revision()}: run `simlet migrate`, or the version that the database is of"
+    )
+
+
+def prepare(url: str) -> None:
+    """Gives an empty database its schema, and makes sure that another has the right one.
+
+    Raises:
+        SchemaMismatch: its schema is older or newer than what this version works with.
+        DatabaseFault: the database cannot be reached or changed.
+    """
+    if _with_connection(url, current_revision) is None:
+        migrate(url)
+    check_schema(url)

@@ -1,0 +1,1 @@
+"""Migrations, run by `simlet migrate` and at the first start."""

@@ -1,0 +1,269 @@
+"""Statements for rentals. Whatever a dealer asks for starts from the dealer's account."""
+
+from dataclasses import dataclass
+
+from simlet.domain.matching import Candidate
+from simlet.domain.rental import Rental, RentalState
+from simlet.store.services import rules_from
+from simlet.store.sql import Row, Sql, Tx
+
+_FIELDS = (
+    "r.id, r.account_id, r.service_id, r.store, r.line_id, r.number, r.price_dong, r.state, "
+    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.again, r.listening"
+)
+_RULES = "s.senders, s.texts, s.catch_all, s.code_pattern"
+_ADD = Sql(
+    "INSERT INTO rentals (account_id, service_id, store, line_id, number, price_dong, state, "
+    "created_at_ms, deadline_at_ms, catch_all, again, listening, order_id, order_hash) "
+    "VALUES (:account_id, :service_id, :store, :line_id, :number, :price_dong, 'waiting', "
+    ":created_at_ms, :deadline_at_ms, :catch_all, :again, TRUE, :order_id, :order_hash) "
+    "RETURNING id"
+)
+_OF_ACCOUNT = Sql(
+    f"SELECT {_FIELDS} FROM rentals r WHERE r.id = :id AND r.account_id = :account_id"
+)
+_BY_ORDER = Sql(
+    f"SELECT {_FIELDS}, r.order_hash FROM rentals r "
+    "WHERE r.account_id = :account_id AND r.order_id = :order_id"
+)
+_LISTENING = Sql(
+    f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
+    "WHERE r.line_id = :line_id AND r.listening {for_update_of_r}"
+)
+_SINCE = Sql(
+    f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
+    "WHERE r.line_id = :line_id AND r.created_at_ms <= :latest_ms "
+    "AND r.deadline_at_ms > :earliest_ms {for_update_of_r}"
+)
+_CLOSE = Sql(
+    "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = :listening "
+    "WHERE id = :id AND state = 'waiting'"
+)
+_SET_MESSAGE = Sql("UPDATE rentals SET message_id = :message_id WHERE id = :id")
+_DUE = Sql(
+    f"SELECT {_FIELDS} FROM rentals r WHERE r.listening AND r.deadline_at_ms <= :now_ms "
+    "ORDER BY r.deadline_at_ms LIMIT :limit {skip_locked}"
+)
+_DEAFEN = Sql("UPDATE rentals SET listening = FALSE WHERE id = :id AND state = 'received'")
+_WAITS = Sql(
+    "SELECT id FROM rentals WHERE line_id = :line_id AND service_id = :service_id "
+    "AND state = 'waiting'"
+)
+_VIEW_FIELDS = (
+    "r.id, r.store, r.service_id, s.name, r.state, r.price_dong, r.number, r.created_at_ms, "
+    "m.kind, m.body, m.code, m.id, m.kept_at_ms, m.has_recording"
+)
+_VIEW_JOINS = (
+    "FROM rentals r JOIN services s ON s.id = r.service_id "
+    "LEFT JOIN messages m ON m.id = r.message_id"
+)
+_VIEW = Sql(f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.id = :id AND r.account_id = :account_id")
+_VIEW_BY_ID = Sql(f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.id = :id")
+_HISTORY = Sql(
+    f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.account_id = :account_id "
+    "AND r.created_at_ms >= :from_ms AND r.created_at_ms < :to_ms "
+    "AND (r.service_id = :service_id OR :service_id = -1) "
+    "AND (r.state = :state OR r.state = :other_state OR :state = '') "
+    "ORDER BY r.id DESC LIMIT :limit"
+)
+_RECENT = Sql(
+    "SELECT r.id, r.store, r.service_id, s.name, a.name, r.number, r.state, r.price_dong, "
+    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms FROM rentals r "
+    "JOIN services s ON s.id = r.service_id JOIN accounts a ON a.id = r.account_id "
+    "WHERE (a.name = :account OR :account = '') AND (r.state = :state OR :state = '') "
+    "ORDER BY r.id DESC LIMIT :limit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRental:
+    """A rental about to begin; see `simlet.domain.rental.Rental` for its fields."""
+
+    account_id: int
+    service_id: int
+    store: str
+    line_id: int
+    number: str
+    price_dong: int
+    created_at_ms: int
+    deadline_at_ms: int
+    catch_all: bool
+    again: bool
+    order_id: str | None
+    order_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RentalView:
+    """A rental as its dealer reads it, with the message that answered it.
+
+    Attributes:
+        message_kind: `sms` or `call`; None while there is no answer.
+        text: its text; None as well after texts were forgotten.
+    """
+
+    id: int
+    store: str
+    service_id: int
+    service_name: str
+    state: RentalState
+    price_dong: int
+    number: str
+    created_at_ms: int
+    message_kind: str | None
+    text: str | None
+    code: str | None
+    message_id: int | None
+    message_kept_at_ms: int | None
+    has_recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RentalRow:
+    """A rental as the operator's list shows it."""
+
+    id: int
+    store: str
+    service_id: int
+    service: str
+    account: str
+    number: str
+    state: str
+    price_dong: int
+    created_at_ms: int
+    deadline_at_ms: int
+    closed_at_ms: int | None
+
+
+def _rental(row: Row) -> Rental:
+    return Rental(*row[:7], RentalState(row[7]), *row[8:11], bool(row[11]), bool(row[12]))
+
+
+def _candidate(row: Row) -> Candidate:
+    return Candidate(_rental(row), rules_from(*row[13:17]))
+
+
+def _view(row: Row) -> RentalView:
+    return RentalView(*row[:4], RentalState(row[4]), *row[5:13], bool(row[13]))
+
+
+def add_rental(tx: Tx, new: NewRental) -> int:
+    """Adds a waiting rental; its number."""
+    row = tx.row(
+        _ADD,
+        account_id=new.account_id,
+        service_id=new.service_id,
+        store=new.store,
+        line_id=new.line_id,
+        number=new.number,
+        price_dong=new.price_dong,
+        created_at_ms=new.created_at_ms,
+        deadline_at_ms=new.deadline_at_ms,
+        catch_all=new.catch_all,
+        again=new.again,
+        order_id=new.order_id,
+        order_hash=new.order_hash,
+    )
+    assert row is not None  # noqa: S101 - RETURNING gives the row
+    rental_id: int = row[0]
+    return rental_id
+
+
+def rental_of_account(tx: Tx, account_id: int, rental_id: int) -> Rental | None:
+    """A rental of an account; None when it is another's, or there is none."""
+    row = tx.row(_OF_ACCOUNT, id=rental_id, account_id=account_id)
+    return None if row is None else _rental(row)
+
+
+def rental_by_order(tx: Tx, account_id: int, order_id: str) -> tuple[Rental, bytes] | None:
+    """The rental an account made under an order id, and the hash of what it asked for."""
+    row = tx.row(_BY_ORDER, account_id=account_id, order_id=order_id)
+    return None if row is None else (_rental(row), bytes(row[13]))
+
+
+def listening_on(tx: Tx, line_id: int) -> list[Candidate]:
+    """The rentals whose time on a line lasts, locked, with their services' rules."""
+    return [_candidate(row) for row in tx.rows(_LISTENING, line_id=line_id)]
+
+
+def open_between(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:
+    """The rentals of a line, closed ones too, whose time touches a span; locked."""
+    rows = tx.rows(_SINCE, line_id=line_id, earliest_ms=earliest_ms, latest_ms=latest_ms)
+    return [_candidate(row) for row in rows]
+
+
+def close_rental(tx: Tx, closed: Rental) -> bool:
+    """Records the end of a waiting rental; False when another transaction ended it before."""
+    return (
+        tx.run(
+            _CLOSE,
+            id=closed.id,
+            state=closed.state.value,
+            closed_at_ms=closed.closed_at_ms,
+            listening=closed.listening,
+        )
+        == 1
+    )
+
+
+def set_message(tx: Tx, rental_id: int, message_id: int) -> None:
+    """Records which message answers a rental."""
+    tx.run(_SET_MESSAGE, id=rental_id, message_id=message_id)
+
+
+def rentals_due(tx: Tx, now_ms: int, limit: int) -> list[Rental]:
+    """Rentals whose time is over and that listen still, the longest overdue first; locked."""
+    return [_rental(row) for row in tx.rows(_DUE, now_ms=now_ms, limit=limit)]
+
+
+def deafen(tx: Tx, rental_id: int) -> None:
+    """Ends the listening of a rental that has its code."""
+    tx.run(_DEAFEN, id=rental_id)
+
+
+def view_rental(tx: Tx, account_id: int, rental_id: int) -> RentalView | None:
+    """A rental of an account as its dealer reads it."""
+    row = tx.row(_VIEW, id=rental_id, account_id=account_id)
+    return None if row is None else _view(row)
+
+
+def view_for_callback(tx: Tx, rental_id: int) -> RentalView | None:
+    """A rental as its own account's callback tells it."""
+    row = tx.row(_VIEW_BY_ID, id=rental_id)
+    return None if row is None else _view(row)
+
+
+def history(
+    tx: Tx,
+    account_id: int,
+    *,
+    service_id: int | None,
+    states: tuple[RentalState, ...],
+    from_ms: int,
+    to_ms: int,
+    limit: int,
+) -> list[RentalView]:
+    """Rentals of an account, newest first; up to two `states`, empty for all."""
+    names = [state.value for state in states] or ["", ""]
+    rows = tx.rows(
+        _HISTORY,
+        account_id=account_id,
+        service_id=-1 if service_id is None else service_id,
+        state=names[0],
+        other_state=names[-1],
+        from_ms=from_ms,
+        to_ms=to_ms,
+        limit=limit,
+    )
+    return [_view(row) for row in rows]
+
+
+def recent_rentals(tx: Tx, *, account: str, state: str, limit: int) -> list[RentalRow]:
+    """Rentals of all accounts, newest first, for the operator; empty texts mean all."""
+    rows = tx.rows(_RECENT, account=account, state=state, limit=limit)
+    return [RentalRow(*row) for row in rows]
+
+
+def waits_on(tx: Tx, line_id: int, service_id: int) -> bool:
+    """Whether a rental of a line waits for a service."""
+    return tx.row(_WAITS, line_id=line_id, service_id=service_id) is not None

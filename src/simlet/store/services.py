@@ -1,0 +1,91 @@
+"""Statements for services."""
+
+import msgspec
+
+from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.store.sql import Row, Sql, Tx
+
+FIELDS = (
+    "s.id, s.store, s.name, s.price_member_dong, s.price_dealer_dong, s.price_distributor_dong, "
+    "s.waiting_s, s.senders, s.texts, s.catch_all, s.code_pattern, s.category, s.paused, "
+    "s.opened_at_ms"
+)
+_BY_ID = Sql(f"SELECT {FIELDS} FROM services s WHERE s.id = :id")
+_ALL = Sql(f"SELECT {FIELDS} FROM services s ORDER BY s.position")
+_ADD = Sql(
+    "INSERT INTO services (id, position, store, name, price_member_dong, price_dealer_dong, "
+    "price_distributor_dong, waiting_s, catch_all, senders, texts, code_pattern, category, paused, "
+    "created_at_ms) VALUES (:id, (SELECT coalesce(max(position), 0) + 1 FROM services), :store, "
+    ":name, :price_member_dong, :price_dealer_dong, :price_distributor_dong, :waiting_s, "
+    ":catch_all, :senders, :texts, :code_pattern, :category, :paused, :now_ms)"
+)
+_PAUSE = Sql("UPDATE services SET paused = :paused WHERE id = :id")
+_OPEN = Sql(
+    "UPDATE services SET opened_by = :opened_by, opened_reason = :reason, opened_at_ms = :now_ms "
+    "WHERE id = :id"
+)
+_texts = msgspec.json.Decoder(tuple[str, ...])
+
+
+def rules_from(senders: str, texts: str, catch_all: object, code_pattern: str | None) -> Rules:
+    """The rules of a service from its columns."""
+    return Rules(_texts.decode(senders), _texts.decode(texts), bool(catch_all), code_pattern)
+
+
+def _service(row: Row) -> Service:
+    return Service(
+        id=row[0],
+        store=row[1],
+        name=row[2],
+        prices=Prices(row[3], row[4], row[5]),
+        waiting_s=row[6],
+        rules=rules_from(row[7], row[8], row[9], row[10]),
+        category=Category(row[11]),
+        paused=bool(row[12]),
+        opened=row[13] is not None,
+    )
+
+
+def service_by_id(tx: Tx, service_id: int) -> Service | None:
+    """A service by its id."""
+    row = tx.row(_BY_ID, id=service_id)
+    return None if row is None else _service(row)
+
+
+def all_services(tx: Tx) -> list[Service]:
+    """All services, in the order they were added."""
+    return [_service(row) for row in tx.rows(_ALL)]
+
+
+def add_service(tx: Tx, service: Service, now_ms: int) -> None:
+    """Adds a service, not opened."""
+    rules = service.rules
+    tx.run(
+        _ADD,
+        id=service.id,
+        store=service.store,
+        name=service.name,
+        price_member_dong=service.prices.member_dong,
+        price_dealer_dong=service.prices.dealer_dong,
+        price_distributor_dong=service.prices.distributor_dong,
+        waiting_s=service.waiting_s,
+        catch_all=rules.catch_all,
+        senders=msgspec.json.encode(rules.senders).decode(),
+        texts=msgspec.json.encode(rules.texts).decode(),
+        code_pattern=rules.code_pattern,
+        category=service.category.value,
+        paused=service.paused,
+        now_ms=now_ms,
+    )
+
+
+def set_paused(tx: Tx, service_id: int, *, paused: bool) -> None:
+    """Pauses a service, or resumes it."""
+    tx.run(_PAUSE, id=service_id, paused=paused)
+
+
+def set_opened(
+    tx: Tx, service_id: int, opened_by: str | None, reason: str | None, now_ms: int | None
+) -> None:
+    """Records that a closed category's service was opened, by whom and why; or closed again."""
+    tx.run(_OPEN, id=service_id, opened_by=opened_by, reason=reason, now_ms=now_ms)

@@ -1,0 +1,98 @@
+"""Statements, and the transaction they run in.
+
+A statement is written once as text, with `:name` for its inputs and a few `{words}` that the two
+databases spell differently. It is prepared once and then runs on the bare driver: on the hot path
+SQLAlchemy's own execution costs ten times the statement itself.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = Sequence[Any]
+Inputs = Mapping[str, Any]
+
+_INPUT = re.compile(r"(?<![:\w]):([a-z_]+)")
+
+_SQLITE_WORDS = {
+    "for_update": "",
+    "for_update_of_r": "",
+    "lock_stock": "",
+    "lock_catalogue": "1",
+    "lock_numbering": "1",
+    "skip_locked": "",
+    "texts": "(SELECT value FROM json_each(:texts))",
+    "next_seq": "(SELECT coalesce(max(seq), 0) + 1 FROM events)",
+}
+_POSTGRES_WORDS = {
+    "for_update": "FOR UPDATE",
+    "for_update_of_r": "FOR UPDATE OF r",
+    # The share lock makes the block's row the newest one, not the one of the snapshot.
+    "lock_stock": "FOR UPDATE OF s FOR SHARE OF b",
+    "lock_catalogue": "pg_advisory_xact_lock(1936289132, 1)",
+    "lock_numbering": "pg_advisory_xact_lock(1936289132, 2)",
+    "texts": "(SELECT jsonb_array_elements_text(CAST(:texts AS jsonb)))",
+    "skip_locked": "FOR UPDATE SKIP LOCKED",
+    "next_seq": "NULL",
+}
+
+
+class Sql:
+    """One statement in the spelling of each database.
+
+    The words that lock (`{for_update}`, `{skip_locked}`, `{lock_…}`) say nothing on SQLite, which
+    has one writer; `{next_seq}` numbers an event; `{texts}` is a set of texts, given as a JSON
+    array in the input `texts`.
+    """
+
+    __slots__ = ("postgres", "sqlite")
+
+    def __init__(self, text: str) -> None:
+        self.sqlite = _worded(text, _SQLITE_WORDS)
+        self.postgres = _INPUT.sub(r"%(\1)s", _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
+
+
+def _worded(text: str, words: Mapping[str, str]) -> str:
+    for word, spelling in words.items():
+        text = text.replace("{" + word + "}", spelling)
+    return text
+
+
+class Tx(Protocol):
+    """A transaction in which statements run; a flow gets one, and never ends it itself."""
+
+    def run(self, statement: Sql, /, **inputs: Any) -> int:
+        """Runs a statement; the number of rows it changed."""
+        ...
+
+    def row(self, statement: Sql, /, **inputs: Any) -> Row | None:
+        """The first row of a statement's answer; None when there is none."""
+        ...
+
+    def rows(self, statement: Sql, /, **inputs: Any) -> list[Row]:
+        """All rows of a statement's answer."""
+        ...
+
+    def run_many(self, statement: Sql, many: Iterable[Inputs], /) -> None:
+        """Runs a statement once for each set of inputs."""
+        ...
+
+
+Call = Callable[[Tx], Any]
+"""A flow with all its inputs but the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The outcome of a flow that refused or failed, among the outcomes of others."""
+
+    error: BaseException
+
+
+class DatabaseFault(Exception):  # noqa: N818 - a fault is what the house calls it
+    """The database could not do what was asked; nothing of the flow is kept."""
+
+
+class SchemaMismatch(DatabaseFault):
+    """The database's schema is not the one this version of simlet works with."""

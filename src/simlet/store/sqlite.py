@@ -1,0 +1,235 @@
+"""SQLite: one writer thread that groups waiting flows into one commit, and readers beside it.
+
+Waiting for the disk is what a durable commit costs. So while one group is being committed, the
+flows that come in wait together and become the next group. Each flow has a savepoint of its own:
+a refusal or a fault undoes only itself. The caller hears back after the group is on disk.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pysqlite3 import dbapi2 as sqlite3
+
+from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
+
+_FIXED_RELEASES = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+_FIRST_FIXED = (3, 53, 0)
+_FIRST_BROKEN = (3, 7, 0)
+
+
+def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
+    """Whether this release of SQLite can corrupt a WAL database that two connections write.
+
+    The bug stands in 3.7.0 to 3.51.2 and is mended in 3.51.3, 3.50.7, 3.44.6 and 3.53.0.
+    """
+    if version < _FIRST_BROKEN or version >= _FIRST_FIXED:
+        return False
+    mended_from = _FIXED_RELEASES.get(version[:2])
+    if mended_from is not None:
+        return version[2] < mended_from
+    return version < (3, 51, 3)
+
+
+class SqliteTx:
+    """A transaction on one SQLite connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def run(self, statement: Sql, /, **inputs: Any) -> int:
+        """See `Tx.run`."""
+        changed: int = self._connection.execute(statement.sqlite, inputs).rowcount
+        return changed
+
+    def row(self, statement: Sql, /, **inputs: Any) -> Row | None:
+        """See `Tx.row`."""
+        found = self._connection.execute(statement.sqlite, inputs).fetchall()
+        return found[0] if found else None
+
+    def rows(self, statement: Sql, /, **inputs: Any) -> list[Row]:
+        """See `Tx.rows`."""
+        found: list[Row] = self._connection.execute(statement.sqlite, inputs).fetchall()
+        return found
+
+    def run_many(self, statement: Sql, many: Iterable[Inputs], /) -> None:
+        """See `Tx.run_many`."""
+        self._connection.executemany(statement.sqlite, many)
+
+
+@dataclass(slots=True)
+class _Job:
+    """Flows that one caller waits for together; each has its own outcome."""
+
+    calls: list[Call]
+    outcomes: list[Any]
+    tell: Callable[["_Job"], None]
+
+
+class SqliteDatabase:
+    """A database in one file. See `simlet.store.database.Database` for what each call does."""
+
+    def __init__(
+        self, path: Path, *, readers: int = 4, group_limit: int = 256, busy_timeout_s: float = 60
+    ) -> None:
+        if has_wal_reset_bug(sqlite3.sqlite_version_info):
+            raise DatabaseFault(
+                f"SQLite {sqlite3.sqlite_version} can corrupt a database in WAL mode; "
+                "3.53.0, 3.51.3, 3.50.7 and 3.44.6 or newer in their lines are mended"
+            )
+        self._path = path
+        self._group_limit = group_limit
+        self._busy_timeout_s = busy_timeout_s
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closing = False
+        self._local = threading.local()
+        self._reader_connections: list[Any] = []
+        self._readers = ThreadPoolExecutor(readers, "sqlite-reader")
+        self._connection = self._connect()
+        self._glance = SqliteTx(self._connect_reader())
+        self._writer = threading.Thread(
+            target=self._write_groups, name="sqlite-writer", daemon=True
+        )
+        self._writer.start()
+
+    def _connect(self) -> Any:
+        try:
+            connection = sqlite3.connect(
+                str(self._path),
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=self._busy_timeout_s,
+                cached_statements=512,
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        except sqlite3.Error as error:
+            raise DatabaseFault(f"SQLite cannot open {self._path}: {error}") from error
+        return connection
+
+    def _connect_reader(self) -> Any:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        self._reader_connections.append(connection)
+        return connection
+
+    async def write_all(self, calls: list[Call]) -> list[Any]:
+        """Runs the flows in one commit, in order; each outcome is a result or `Raised`."""
+        if self._closing:
+            raise DatabaseFault("the database is closing")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def tell(_: _Job) -> None:
+            loop.call_soon_threadsafe(_finish, done)
+
+        job = _Job(calls, [], tell)
+        self._jobs.put(job)
+        # The flows run whatever becomes of the caller: a dropped connection must not leave it
+        # open whether a rent was kept.
+        await asyncio.shield(done)
+        return job.outcomes
+
+    async def read(self, call: Call) -> Any:
+        """Runs a read in a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, call)
+
+    def _read(self, call: Call) -> Any:
+        tx = getattr(self._local, "tx", None)
+        if tx is None:
+            tx = self._local.tx = SqliteTx(self._connect_reader())
+        return _snapshot(tx, call)
+
+    async def glance(self, call: Call) -> Any:
+        """Runs a read of a few rows by key on the caller's thread: no hand-over, no waiting."""
+        return call(self._glance)
+
+    async def close(self) -> None:
+        """Ends after every flow that was accepted has its commit."""
+        self._closing = True
+        self._jobs.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        self._readers.shutdown(wait=True)
+        for connection in (*self._reader_connections, self._connection):
+            connection.close()
+
+    def _write_groups(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group, last = self._gather(first)
+            self._write_group(group)
+            if last:
+                return
+
+    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
+        group, flows = [first], len(first.calls)
+        while flows < self._group_limit:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return group, False
+            if job is None:
+                return group, True
+            group.append(job)
+            flows += len(job.calls)
+        return group, False
+
+    def _write_group(self, group: list[_Job]) -> None:
+        try:
+            self._run_group(group)
+        except Exception as error:  # noqa: BLE001 - every caller of the group is told
+            fault = DatabaseFault(f"SQLite could not commit: {error}")
+            fault.__cause__ = error
+            self._roll_back()
+            for job in group:
+                job.outcomes = [Raised(fault) for _ in job.calls]
+        for job in group:
+            job.tell(job)
+
+    def _run_group(self, group: list[_Job]) -> None:
+        connection = self._connection
+        tx = SqliteTx(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        for job in group:
+            job.outcomes = [self._run_flow(tx, call) for call in job.calls]
+        connection.execute("COMMIT")
+
+    def _run_flow(self, tx: SqliteTx, call: Call) -> Any:
+        execute = self._connection.execute
+        execute("SAVEPOINT flow")
+        try:
+            outcome = call(tx)
+        except Exception as error:  # noqa: BLE001 - it is the caller's, who is told
+            outcome = Raised(error)
+            # Some errors (a full disk) end the whole transaction: then this fails as well, and
+            # the group is told together.
+            execute("ROLLBACK TO flow")
+        execute("RELEASE flow")
+        return outcome
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _finish(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _snapshot(tx: SqliteTx, call: Call) -> Any:
+    """All statements of one read see the same state."""
+    tx._connection.execute("BEGIN")  # noqa: SLF001 - the same file's own class
+    try:
+        return call(tx)
+    finally:
+        tx._connection.execute("ROLLBACK")  # noqa: SLF001

@@ -1,0 +1,300 @@
+"""Statements for the stock: which lines each service can still rent, block by block.
+
+See `simlet.domain.allocate` for blocks and places. `left_count` is how many places of a block are
+active and not taken by the service; blocks with none left drop out of the index that is searched.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from simlet.domain.allocate import (
+    BLOCK_LINES,
+    block_of,
+    line_at,
+    place_of,
+    places_from_bytes,
+    places_to_bytes,
+)
+from simlet.domain.numbering import Filters
+from simlet.domain.phone import bare
+from simlet.store.sql import Sql, Tx
+
+PAGE_BLOCKS = 32
+
+_HIGHEST_BLOCK = Sql("SELECT max(id) FROM blocks")
+_PLACES = Sql(
+    "SELECT b.active, s.taken FROM stock s JOIN blocks b ON b.id = s.block_id "
+    "WHERE s.service_id = :service_id AND s.block_id = :block_id {lock_stock}"
+)
+_SET_TAKEN = Sql(
+    "UPDATE stock SET taken = :taken, left_count = :left_count "
+    "WHERE service_id = :service_id AND block_id = :block_id"
+)
+_NUMBERS = Sql("SELECT id, number FROM lines WHERE id BETWEEN :first AND :last")
+_OCCUPIED = Sql(
+    "SELECT line_id FROM rentals WHERE listening AND line_id BETWEEN :first AND :last "
+    "AND (catch_all OR :catch_all) "
+    "AND (state = 'waiting' OR (account_id <> :account_id AND deadline_at_ms > :now_ms))"
+)
+_BLOCK = Sql("SELECT active FROM blocks WHERE id = :block_id {for_update}")
+_SET_ACTIVE = Sql("UPDATE blocks SET active = :active, size = :size WHERE id = :block_id")
+_BLOCK_SIZE = Sql("SELECT size FROM blocks WHERE id = :block_id")
+_STOCK_OF_BLOCK = Sql(
+    "SELECT service_id, taken FROM stock WHERE block_id = :block_id ORDER BY service_id {for_update}"
+)
+_LOCK_CATALOGUE = Sql("SELECT {lock_catalogue}")
+_ROOM = Sql(
+    "SELECT id, size, active FROM blocks WHERE store = :store AND network_id = :network_id "
+    "AND prefix = :prefix AND size < 256 ORDER BY id {for_update}"
+)
+_ADD_BLOCK = Sql(
+    "INSERT INTO blocks (store, network_id, prefix, size, active) "
+    "VALUES (:store, :network_id, :prefix, 0, :active) RETURNING id"
+)
+_ADD_BLOCK_STOCK = Sql(
+    "INSERT INTO stock (service_id, block_id, network_id, prefix, taken, left_count) "
+    "SELECT id, :block_id, :network_id, :prefix, :taken, 0 FROM services WHERE store = :store"
+)
+_BLOCKS_OF_STORE = Sql(
+    "SELECT id, network_id, prefix, active FROM blocks WHERE store = :store ORDER BY id"
+)
+_ADD_STOCK = Sql(
+    "INSERT INTO stock (service_id, block_id, network_id, prefix, taken, left_count) "
+    "VALUES (:service_id, :block_id, :network_id, :prefix, :taken, :left_count)"
+)
+_NONE = places_to_bytes(0)
+_BEYOND = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A block's lines as one service sees them: sets of places."""
+
+    active: int
+    taken: int
+
+    @property
+    def left(self) -> int:
+        """The places that can be rented, as far as this service alone decides."""
+        return self.active & ~self.taken
+
+
+def highest_block(tx: Tx) -> int:
+    """The highest id of a block; 0 when there is none."""
+    row = tx.row(_HIGHEST_BLOCK)
+    return (row[0] or 0) if row else 0
+
+
+def pages_with_stock(
+    tx: Tx, service_id: int, filters: Filters, start: int
+) -> Iterator[list[tuple[int, int]]]:
+    """Pages of (block, lines left) that pass the filters' cells, from a block on and round.
+
+    A pool of few blocks is searched from its start, so that its first page holds all of them.
+    """
+    for first, end in ((start, _BEYOND), (0, start)):
+        yield from _pages_between(tx, service_id, filters, first, end)
+
+
+def _pages_between(
+    tx: Tx, service_id: int, filters: Filters, first: int, end: int
+) -> Iterator[list[tuple[int, int]]]:
+    statement = _page_statement(
+        len(filters.networks), len(filters.wanted_cells), len(filters.unwanted_cells)
+    )
+    inputs = _filter_inputs(filters)
+    while first < end:
+        rows = tx.rows(
+            statement, service_id=service_id, first=first, end=end, page=PAGE_BLOCKS, **inputs
+        )
+        if rows:
+            yield [(row[0], row[1]) for row in rows]
+        if len(rows) < PAGE_BLOCKS:
+            return
+        first = rows[-1][0] + 1
+
+
+def _filter_inputs(filters: Filters) -> dict[str, int | str]:
+    inputs: dict[str, int | str] = {}
+    inputs |= {f"network_{_letter(i)}": one for i, one in enumerate(filters.networks)}
+    inputs |= {f"wanted_{_letter(i)}": one for i, one in enumerate(filters.wanted_cells)}
+    inputs |= {f"unwanted_{_letter(i)}": one for i, one in enumerate(filters.unwanted_cells)}
+    return inputs
+
+
+def _letter(index: int) -> str:
+    return chr(97 + index // 26) + chr(97 + index % 26)
+
+
+@lru_cache(maxsize=256)
+def _page_statement(networks: int, wanted: int, unwanted: int) -> Sql:
+    conditions = [
+        _condition("network_id IN", "network", networks),
+        _condition("prefix IN", "wanted", wanted),
+        _condition("prefix NOT IN", "unwanted", unwanted),
+    ]
+    return Sql(
+        "SELECT block_id, left_count FROM stock WHERE service_id = :service_id "  # noqa: S608
+        "AND left_count > 0 AND block_id >= :first AND block_id < :end"
+        + "".join(conditions)
+        + " ORDER BY block_id LIMIT :page"
+    )
+
+
+def _condition(test: str, name: str, count: int) -> str:
+    if not count:
+        return ""
+    return f" AND {test} (" + ", ".join(f":{name}_{_letter(i)}" for i in range(count)) + ")"
+
+
+def lock_places(tx: Tx, service_id: int, block_id: int) -> Places:
+    """The places of a block for a service, which no other transaction changes meanwhile."""
+    row = tx.row(_PLACES, service_id=service_id, block_id=block_id)
+    if row is None:
+        return Places(0, 0)
+    return Places(places_from_bytes(row[0]), places_from_bytes(row[1]))
+
+
+def places_fitting(tx: Tx, block_id: int, filters: Filters) -> int:
+    """The places of a block whose numbers fit prefixes longer than a cell's."""
+    rows = tx.rows(_NUMBERS, first=line_at(block_id, 0), last=line_at(block_id, BLOCK_LINES - 1))
+    return sum(1 << place_of(row[0]) for row in rows if filters.fits_number(bare(row[1])))
+
+
+def occupied_places(tx: Tx, block_id: int, *, catch_all: bool, account_id: int, now_ms: int) -> int:
+    """The places of a block that a rental keeps from being rented; see `line_is_occupied`."""
+    rows = tx.rows(
+        _OCCUPIED,
+        first=line_at(block_id, 0),
+        last=line_at(block_id, BLOCK_LINES - 1),
+        catch_all=catch_all,
+        account_id=account_id,
+        now_ms=now_ms,
+    )
+    places = 0
+    for row in rows:
+        places |= 1 << place_of(row[0])
+    return places
+
+
+def line_is_occupied(
+    tx: Tx, line_id: int, *, catch_all: bool, account_id: int, now_ms: int
+) -> bool:
+    """Whether a rental keeps a line from being rented by this account.
+
+    A catch-all service needs a line to itself, and keeps it to itself. A rental of another
+    account does so until its time ends, even when it has its code: a message may still follow.
+    """
+    rows = tx.rows(
+        _OCCUPIED,
+        first=line_id,
+        last=line_id,
+        catch_all=catch_all,
+        account_id=account_id,
+        now_ms=now_ms,
+    )
+    return bool(rows)
+
+
+def take(tx: Tx, service_id: int, line_id: int, places: Places) -> None:
+    """Marks a line as taken by a service; `places` are its block's, locked before."""
+    taken = places.taken | 1 << place_of(line_id)
+    _set_taken(tx, service_id, block_of(line_id), Places(places.active, taken))
+
+
+def give_back(tx: Tx, service_id: int, line_id: int) -> None:
+    """Marks a line as free for a service again."""
+    places = lock_places(tx, service_id, block_of(line_id))
+    taken = places.taken & ~(1 << place_of(line_id))
+    _set_taken(tx, service_id, block_of(line_id), Places(places.active, taken))
+
+
+def _set_taken(tx: Tx, service_id: int, block_id: int, places: Places) -> None:
+    tx.run(
+        _SET_TAKEN,
+        service_id=service_id,
+        block_id=block_id,
+        taken=places_to_bytes(places.taken),
+        left_count=places.left.bit_count(),
+    )
+
+
+def lock_catalogue(tx: Tx) -> None:
+    """Keeps services and blocks from being added by another transaction meanwhile."""
+    tx.row(_LOCK_CATALOGUE)
+
+
+def deactivate(tx: Tx, line_id: int) -> None:
+    """Takes a line out of the stock of every service."""
+    block_id = block_of(line_id)
+    row = tx.row(_BLOCK, block_id=block_id)
+    size = tx.row(_BLOCK_SIZE, block_id=block_id)
+    if row is None or size is None:
+        return
+    active = places_from_bytes(row[0]) & ~(1 << place_of(line_id))
+    _set_active(tx, block_id, active, size[0])
+
+
+def _set_active(tx: Tx, block_id: int, active: int, size: int) -> None:
+    tx.run(_SET_ACTIVE, block_id=block_id, active=places_to_bytes(active), size=size)
+    for service_id, taken in tx.rows(_STOCK_OF_BLOCK, block_id=block_id):
+        _set_taken(tx, service_id, block_id, Places(active, places_from_bytes(taken)))
+
+
+def allot(tx: Tx, store: str, network_id: int, prefix: str, count: int) -> list[int]:
+    """Makes room for new lines of one cell, in stock of every service; their ids, in order.
+
+    The catalogue is locked before. The lines themselves are added by the caller.
+    """
+    line_ids: list[int] = []
+    room = tx.rows(_ROOM, store=store, network_id=network_id, prefix=prefix)
+    for block_id, size, active in room:
+        if len(line_ids) == count:
+            return line_ids
+        line_ids += _fill(tx, block_id, size, places_from_bytes(active), count - len(line_ids))
+    while len(line_ids) < count:
+        block_id = _add_block(tx, store, network_id, prefix)
+        line_ids += _fill(tx, block_id, 0, 0, count - len(line_ids))
+    return line_ids
+
+
+def _fill(tx: Tx, block_id: int, size: int, active: int, count: int) -> list[int]:
+    filled = min(BLOCK_LINES, size + count)
+    added = ((1 << filled) - 1) & ~((1 << size) - 1)
+    _set_active(tx, block_id, active | added, filled)
+    return [line_at(block_id, place) for place in range(size, filled)]
+
+
+def _add_block(tx: Tx, store: str, network_id: int, prefix: str) -> int:
+    row = tx.row(_ADD_BLOCK, store=store, network_id=network_id, prefix=prefix, active=_NONE)
+    assert row is not None  # noqa: S101 - RETURNING gives the row
+    block_id: int = row[0]
+    tx.run(
+        _ADD_BLOCK_STOCK,
+        block_id=block_id,
+        store=store,
+        network_id=network_id,
+        prefix=prefix,
+        taken=_NONE,
+    )
+    return block_id
+
+
+def stock_service(tx: Tx, service_id: int, store: str) -> None:
+    """Puts all lines of a store in stock for a new service; the catalogue is locked before."""
+    rows = tx.rows(_BLOCKS_OF_STORE, store=store)
+    tx.run_many(
+        _ADD_STOCK,
+        (
+            {
+                "service_id": service_id,
+                "block_id": block_id,
+                "network_id": network_id,
+                "prefix": prefix,
+                "taken": _NONE,
+                "left_count": places_from_bytes(active).bit_count(),
+            }
+            for block_id, network_id, prefix, active in rows
+        ),
+    )

@@ -1,0 +1,356 @@
+"""The tables, for migrations and for the proof that migrations give just these.
+
+Times are UTC milliseconds, money whole đồng. Statements themselves stand beside what they serve,
+as text: see `simlet.store.sql`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+FIRST_RENTAL_ID = 1_000_001
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _own_id(start: int = 1) -> Column[int]:
+    return Column("id", _Id, Identity(start=start), primary_key=True)
+
+
+def _when(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+networks = Table(
+    "networks",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("name", String(32), nullable=False, unique=True),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _own_id(),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("tier", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("waiting_limit", Integer, nullable=False),
+    Column("waiting_count", Integer, nullable=False, server_default="0"),
+    Column("available_dong", BigInteger, nullable=False, server_default="0"),
+    Column("held_dong", BigInteger, nullable=False, server_default="0"),
+    Column("callback_url", Text),
+    Column("callback_secret", Text),
+    Column("approved_by", String(128)),
+    _when("approved_at_ms", nullable=True),
+    _when("created_at_ms"),
+    CheckConstraint("tier IN ('member', 'dealer', 'distributor')", name="tier"),
+    CheckConstraint("state IN ('pending', 'approved', 'suspended')", name="state"),
+    CheckConstraint("available_dong >= 0", name="available_not_negative"),
+    CheckConstraint("held_dong >= 0", name="held_not_negative"),
+    CheckConstraint("waiting_count >= 0", name="waiting_not_negative"),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _own_id(),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    _when("created_at_ms"),
+    _when("revoked_at_ms", nullable=True),
+    sqlite_autoincrement=True,
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),
+    Column("store", String(2), nullable=False, index=True),
+    Column("name", String(128), nullable=False),
+    Column("price_member_dong", BigInteger, nullable=False),
+    Column("price_dealer_dong", BigInteger, nullable=False),
+    Column("price_distributor_dong", BigInteger, nullable=False),
+    Column("waiting_s", Integer, nullable=False),
+    Column("catch_all", Boolean, nullable=False),
+    Column("senders", Text, nullable=False),
+    Column("texts", Text, nullable=False),
+    Column("code_pattern", Text),
+    Column("category", String(32), nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("opened_by", String(128)),
+    Column("opened_reason", Text),
+    _when("opened_at_ms", nullable=True),
+    _when("created_at_ms"),
+    CheckConstraint(
+        "price_member_dong > 0 AND price_dealer_dong > 0 AND price_distributor_dong > 0",
+        name="prices_positive",
+    ),
+    CheckConstraint("waiting_s > 0", name="waiting_positive"),
+)
+
+gateways = Table(
+    "gateways",
+    metadata,
+    _own_id(),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("secret_hash", LargeBinary(32)),
+    _when("created_at_ms"),
+    sqlite_autoincrement=True,
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    _own_id(),
+    Column("store", String(2), nullable=False),
+    Column("network_id", SmallInteger, ForeignKey("networks.id"), nullable=False),
+    Column("prefix", String(2), nullable=False),
+    Column("size", SmallInteger, nullable=False),
+    Column("active", LargeBinary(32), nullable=False),
+    CheckConstraint("size BETWEEN 0 AND 256", name="size"),
+    Index("ix_blocks_cell", "store", "network_id", "prefix"),
+    sqlite_autoincrement=True,
+)
+
+lines = Table(
+    "lines",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("iccid", String(22), nullable=False, unique=True),
+    Column("number", String(16), nullable=False),
+    Column("network_id", SmallInteger, ForeignKey("networks.id"), nullable=False),
+    Column("store", String(2), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("contract", Text, nullable=False),
+    Column("gateway_id", _Id, ForeignKey("gateways.id")),
+    _when("created_at_ms"),
+    _when("retired_at_ms", nullable=True),
+    CheckConstraint("state IN ('active', 'retired')", name="state"),
+    CheckConstraint("holder <> '' AND contract <> ''", name="title"),
+    Index(
+        "uq_lines_number_in_use",
+        "number",
+        unique=True,
+        sqlite_where=text("state <> 'retired'"),
+        postgresql_where=text("state <> 'retired'"),
+    ),
+)
+
+stock = Table(
+    "stock",
+    metadata,
+    Column("service_id", Integer, ForeignKey("services.id"), primary_key=True),
+    Column("block_id", _Id, ForeignKey("blocks.id"), primary_key=True),
+    Column("network_id", SmallInteger, nullable=False),
+    Column("prefix", String(2), nullable=False),
+    Column("taken", LargeBinary(32), nullable=False),
+    Column("left_count", SmallInteger, nullable=False),
+    CheckConstraint("left_count BETWEEN 0 AND 256", name="left_count"),
+    Index(
+        "ix_stock_left",
+        "service_id",
+        "block_id",
+        sqlite_where=text("left_count > 0"),
+        postgresql_where=text("left_count > 0"),
+    ),
+    Index("ix_stock_block_id", "block_id"),
+    sqlite_with_rowid=False,
+)
+
+rentals = Table(
+    "rentals",
+    metadata,
+    _own_id(FIRST_RENTAL_ID),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    Column("service_id", Integer, ForeignKey("services.id"), nullable=False),
+    Column("store", String(2), nullable=False),
+    Column("line_id", _Id, ForeignKey("lines.id"), nullable=False),
+    Column("number", String(16), nullable=False),
+    Column("price_dong", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    _when("created_at_ms"),
+    _when("deadline_at_ms"),
+    _when("closed_at_ms", nullable=True),
+    Column("catch_all", Boolean, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("listening", Boolean, nullable=False),
+    Column("message_id", _Id),
+    Column("order_id", String(64)),
+    Column("order_hash", LargeBinary(32)),
+    CheckConstraint("state IN ('waiting', 'received', 'expired', 'cancelled')", name="state"),
+    CheckConstraint("price_dong > 0", name="price_positive"),
+    Index(
+        "uq_rentals_waiting",
+        "line_id",
+        "service_id",
+        unique=True,
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "ix_rentals_listening",
+        "line_id",
+        sqlite_where=text("listening"),
+        postgresql_where=text("listening"),
+    ),
+    Index(
+        "ix_rentals_deadline",
+        "deadline_at_ms",
+        sqlite_where=text("listening"),
+        postgresql_where=text("listening"),
+    ),
+    Index("ix_rentals_line", "line_id", "created_at_ms"),
+    Index("ix_rentals_account", "account_id", "id"),
+    Index(
+        "uq_rentals_order",
+        "account_id",
+        "order_id",
+        unique=True,
+        sqlite_where=text("order_id IS NOT NULL"),
+        postgresql_where=text("order_id IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _own_id(),
+    Column("gateway_id", _Id, ForeignKey("gateways.id"), nullable=False),
+    Column("dedupe_key", String(80)),
+    Column("kind", String(8), nullable=False),
+    Column("to_number", String(16), nullable=False),
+    Column("line_id", _Id, ForeignKey("lines.id")),
+    Column("sender", Text),
+    Column("body", Text),
+    Column("code", Text),
+    Column("has_code", Boolean, nullable=False),
+    Column("has_recording", Boolean, nullable=False),
+    _when("sent_at_ms", nullable=True),
+    _when("kept_at_ms"),
+    Column("rental_id", _Id, ForeignKey("rentals.id"), index=True),
+    Column("quarantine", String(32)),
+    _when("forgotten_at_ms", nullable=True),
+    CheckConstraint("kind IN ('sms', 'call')", name="kind"),
+    CheckConstraint("(rental_id IS NULL) = (quarantine IS NOT NULL)", name="owner_or_quarantine"),
+    Index("uq_messages_dedupe", "gateway_id", "dedupe_key", unique=True),
+    Index(
+        "ix_messages_remembered",
+        "kept_at_ms",
+        sqlite_where=text("forgotten_at_ms IS NULL"),
+        postgresql_where=text("forgotten_at_ms IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("message_id", _Id, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("wav", LargeBinary, nullable=False),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    _own_id(),
+    Column("reference", String(96), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("source", String(48), nullable=False),
+    Column("target", String(48), nullable=False),
+    Column("amount_dong", BigInteger, nullable=False),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    Column("rental_id", _Id, ForeignKey("rentals.id")),
+    Column("reason", Text),
+    _when("at_ms"),
+    CheckConstraint("amount_dong > 0", name="amount_positive"),
+    CheckConstraint("source <> target", name="two_sides"),
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    _own_id(),
+    Column("seq", BigInteger, unique=True),
+    Column("kind", String(32), nullable=False),
+    _when("at_ms"),
+    Column("account_id", _Id),
+    Column("rental_id", _Id),
+    Column("message_id", _Id),
+    Column("data", Text, nullable=False),
+    Index(
+        "ix_events_unnumbered",
+        "id",
+        sqlite_where=text("seq IS NULL"),
+        postgresql_where=text("seq IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    _own_id(),
+    Column("event_seq", BigInteger, nullable=False, unique=True),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    Column("rental_id", _Id, ForeignKey("rentals.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _when("event_at_ms"),
+    _when("next_at_ms"),
+    Column("last_status", Integer),
+    Column("last_error", String(64)),
+    CheckConstraint("state IN ('pending', 'done', 'failed')", name="state"),
+    Index(
+        "ix_callbacks_due",
+        "next_at_ms",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+secret_keys = Table(
+    "secret_keys",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)

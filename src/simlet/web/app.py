@@ -1,0 +1,168 @@
+"""The server's addresses: the first API, the gateways', the recordings', and its health."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+
+from simlet import __version__
+from simlet.gateways.contract import HttpRequest
+from simlet.gateways.supervisor import Supervisor
+from simlet.log import get_log
+from simlet.runtime import Runtime
+from simlet.web import recordings
+from simlet.web.asgi import (
+    BodyTooLarge,
+    Disconnected,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    answer_json,
+    header,
+    read_body,
+)
+from simlet.web.first_api.app import FirstApi
+
+MAX_FORM_FIELDS = 20
+_FORM_OVERHEAD_BYTES = 65_536
+
+_log = get_log("web")
+
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class App:
+    """The ASGI application."""
+
+    runtime: Runtime
+    supervisor: Supervisor
+    _first_api: FirstApi = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._first_api = FirstApi(self.runtime)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        if path == "/api" or path.startswith("/api/"):
+            await self._first_api(scope, receive, send)
+            return
+        try:
+            await self._handler(path)(scope, receive, send)
+        except Disconnected:
+            return
+        except BodyTooLarge:
+            await _answer_error(send, 413, "the body is too large")
+        except Exception:  # noqa: BLE001 - logged, and the rest goes on
+            _log.exception("request_failed", path=path.split("/")[1][:64])
+            await _answer_error(send, 503, "it could not be done now; try again")
+
+    def _handler(self, path: str) -> Handler:
+        if path.startswith("/gateways/"):
+            return self._gateway
+        if path.startswith(recordings.PATH):
+            return self._recording
+        if path in {"/", "/health"}:
+            return self._health
+        return _not_found
+
+    async def _gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name, _, route = scope["path"].removeprefix("/gateways/").partition("/")
+        request = await self._gateway_request(scope, receive, route.rstrip("/"))
+        if request is None:
+            await _answer_error(send, 400, "expected a form with text fields and one file")
+            return
+        answer = await self.supervisor.answer(name, request)
+        if answer is None:
+            await _answer_error(send, 404, "there is no such gateway")
+            return
+        await answer_json(send, answer.status, answer.body)
+
+    async def _gateway_request(
+        self, scope: Scope, receive: Receive, route: str
+    ) -> HttpRequest | None:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        limit = self.runtime.settings.web.body_limit_bytes
+        if headers.get("content-type", "").startswith("multipart/form-data"):
+            return await _form_request(scope, receive, route, headers, limit)
+        body = await read_body(scope, receive, limit)
+        return HttpRequest(scope["method"], route, headers, body)
+
+    async def _recording(self, scope: Scope, _: Receive, send: Send) -> None:
+        wav = await recordings.recording_at(self.runtime, scope["path"])
+        if wav is None:
+            await _answer_error(send, 404, "there is no such recording, or not any more")
+            return
+        headers = [
+            (b"content-type", b"audio/wav"),
+            (b"content-length", str(len(wav)).encode()),
+            (b"cache-control", b"private, no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else wav
+        await send({"type": "http.response.body", "body": body})
+
+    async def _health(self, _: Scope, __: Receive, send: Send) -> None:
+        body = {"name": "simlet", "version": __version__, "status": "up"}
+        await answer_json(send, 200, msgspec.json.encode(body))
+
+
+async def _not_found(_: Scope, __: Receive, send: Send) -> None:
+    await _answer_error(send, 404, "there is no such address")
+
+
+async def _answer_error(send: Send, status: int, sentence: str) -> None:
+    await answer_json(send, status, msgspec.json.encode({"error": sentence}))
+
+
+async def _form_request(
+    scope: Scope, receive: Receive, route: str, headers: dict[str, str], limit: int
+) -> HttpRequest | None:
+    """The request with its form parsed; None when the form is malformed."""
+    announced = header(scope, b"content-length")
+    if announced.isdigit() and int(announced) > limit + _FORM_OVERHEAD_BYTES:
+        raise BodyTooLarge
+    request = Request(scope, _limited(receive, limit + _FORM_OVERHEAD_BYTES))
+    try:
+        form = await request.form(
+            max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=_FORM_OVERHEAD_BYTES
+        )
+    except (MultiPartException, HTTPException):
+        return None
+    except ClientDisconnect as error:
+        raise Disconnected from error
+    fields: dict[str, str] = {}
+    files: list[bytes] = []
+    for name, part in form.multi_items():
+        if isinstance(part, UploadFile):
+            files.append(await part.read())
+        else:
+            fields.setdefault(name, part)
+    await form.close()
+    return HttpRequest(scope["method"], route, headers, b"", fields, files)
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """A body that is read up to a limit and no further."""
+    read = 0
+
+    async def receive_limited() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > limit:
+            raise BodyTooLarge
+        return message
+
+    return receive_limited

@@ -1,0 +1,1 @@
+"""The first API: the contract that dealers already have clients for."""

@@ -1,0 +1,154 @@
+"""What dealers' clients write into the query, read as the contract says.
+
+Names are taken in any case, lists are joined by `|`, and an empty element of a list is ignored.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import parse_qsl
+
+from simlet.domain.errors import SERVICE_UNAVAILABLE, Refused, invalid
+from simlet.domain.ids import parse_rental_id, parse_service_code
+from simlet.domain.numbering import parse_prefix
+from simlet.domain.rental import RentalState
+from simlet.flows.browse import HistoryFilter
+
+LOCAL = timezone(timedelta(hours=7))
+MAX_QUERY_BYTES = 16_384
+MAX_PARAMETERS = 100
+MAX_LIST = 50
+MAX_ORDER_CHARS = 64
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+_ALL = {"", "-1"}
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
+_LATEST_MS = 2**53
+_STATES = {
+    "0": (RentalState.WAITING,),
+    "1": (RentalState.RECEIVED,),
+    "2": (RentalState.EXPIRED, RentalState.CANCELLED),
+}
+
+
+class Query:
+    """The parameters of one call; of a name that comes twice the first counts."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, query_string: bytes) -> None:
+        self._texts: dict[str, str] = {}
+        if len(query_string) > MAX_QUERY_BYTES:
+            raise invalid("query", "it is too long")
+        try:
+            pairs = parse_qsl(
+                query_string.decode("latin-1"),
+                keep_blank_values=True,
+                max_num_fields=MAX_PARAMETERS,
+                errors="replace",
+            )
+        except ValueError as error:
+            raise invalid("query", "it has too many parameters") from error
+        for name, text in pairs:
+            self._texts.setdefault(name.lower(), text)
+
+    def text(self, name: str) -> str:
+        """A parameter without outer blanks; empty when it is absent. `name` is in small letters."""
+        return self._texts.get(name, "").strip()
+
+    def elements(self, name: str, shown: str) -> list[str]:
+        """The elements of a list.
+
+        Raises:
+            Refused: INVALID, when there are too many.
+        """
+        elements = [one.strip() for one in self.text(name).split("|")]
+        found = [one for one in elements if one]
+        if len(found) > MAX_LIST:
+            raise invalid(shown, f"expected at most {MAX_LIST} elements")
+        return found
+
+    def prefixes(self, name: str, shown: str) -> tuple[str, ...]:
+        """A list of prefixes, each once and without its leading 0.
+
+        Raises:
+            Refused: INVALID.
+        """
+        return tuple(sorted({parse_prefix(one, shown) for one in self.elements(name, shown)}))
+
+    def rental_id(self, *names: str) -> int | None:
+        """The number of a rental under the first of the names that is given; None if malformed."""
+        for name in names:
+            if self.text(name):
+                return parse_rental_id(self.text(name))
+        return None
+
+    def service(self) -> tuple[str | None, int]:
+        """The store, if named, and the id of the service.
+
+        Raises:
+            Refused: SERVICE_UNAVAILABLE, when it is absent or malformed: so the contract has it.
+        """
+        parsed = parse_service_code(self.text("serviceid"))
+        if parsed is None:
+            raise Refused(SERVICE_UNAVAILABLE)
+        return parsed
+
+    def order_id(self, from_header: str) -> str | None:
+        """The dealer's own id of the request, in the query or in the header.
+
+        Raises:
+            Refused: INVALID.
+        """
+        order_id = self.text("orderid") or from_header.strip()
+        if len(order_id) > MAX_ORDER_CHARS or not order_id.isprintable():
+            raise invalid("orderId", f"expected up to {MAX_ORDER_CHARS} characters")
+        return order_id or None
+
+    def history(self) -> HistoryFilter:
+        """Which rentals the history is asked for.
+
+        Raises:
+            Refused: INVALID.
+        """
+        status = self.text("status")
+        if status not in _ALL and status not in _STATES:
+            raise invalid("status", "expected 0, 1 or 2")
+        return HistoryFilter(
+            service_id=self._history_service(),
+            states=_STATES.get(status, ()),
+            from_ms=_midnight_ms(self.text("fromdate"), "fromDate", 0, days=0),
+            to_ms=_midnight_ms(self.text("todate"), "toDate", _LATEST_MS, days=1),
+            limit=self._limit(),
+        )
+
+    def _history_service(self) -> int | None:
+        text = self.text("service")
+        if text in _ALL:
+            return None
+        parsed = parse_service_code(text)
+        if parsed is None:
+            raise invalid("service", "expected the id of a service")
+        return parsed[1]
+
+    def _limit(self) -> int:
+        text = self.text("limit")
+        if not text:
+            return DEFAULT_LIMIT
+        if text == "-1":
+            return MAX_LIMIT
+        if _WHOLE.fullmatch(text) is None or int(text) < 1:
+            raise invalid("limit", "expected a whole number above 0")
+        return min(int(text), MAX_LIMIT)
+
+
+def _midnight_ms(text: str, name: str, absent_ms: int, *, days: int) -> int:
+    """UTC milliseconds of a local day's first moment, so many days later."""
+    if text in _ALL:
+        return absent_ms
+    if _DATE.fullmatch(text) is None:
+        raise invalid(name, "expected a day, as 2026-03-05")
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=LOCAL) + timedelta(days=days)
+    except (ValueError, OverflowError) as error:
+        raise invalid(name, "expected a day, as 2026-03-05") from error
+    return int((day - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1000
