@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from simlet.store.database import open_database
 from simlet.store.migrate import migrate
+from simlet.testing.site import Site, site_of
 from simlet.testing.world import World
 
 with warnings.catch_warnings():
@@ -95,3 +96,10 @@ async def world(database_url: str) -> AsyncIterator[World]:
     """An empty installation, on each kind of database in turn."""
     async with world_in(database_url) as world:
         yield world
+
+
+@pytest.fixture
+async def site(world: World) -> AsyncIterator[Site]:
+    """The world's server behind a real socket."""
+    async with site_of(world) as site:
+        yield site

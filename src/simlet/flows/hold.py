@@ -42,13 +42,17 @@ def rented_before(tx: Tx, account_id: int, order: Order | None) -> Rented | None
     Raises:
         Refused: ORDER_REUSED, when it asked for something else then.
     """
-    found = rentals.rental_by_order(tx, account_id, order.id) if order else None
-    if found is None or order is None:
+    if order is None:
+        return None
+    # Of two requests at the same moment the second waits here until the first has its rental:
+    # it must find that, and not be refused for want of a second line or of the price of it.
+    account = accounts.lock_account(tx, account_id)
+    found = rentals.rental_by_order(tx, account_id, order.id)
+    if found is None:
         return None
     rental, content_hash = found
     if content_hash != order.content_hash:
         raise Refused(ORDER_REUSED)
-    account = accounts.account_by_id(tx, account_id)
     service = services.service_by_id(tx, rental.service_id)
     if account is None or service is None:
         raise LookupError("a rental without its account or its service")

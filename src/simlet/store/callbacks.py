@@ -42,7 +42,17 @@ def claim_callbacks(tx: Tx, now_ms: int, until_ms: int, limit: int) -> list[Call
     rows = tx.rows(_DUE, now_ms=now_ms, limit=limit)
     for row in rows:
         tx.run(_LEASE, id=row[0], until_ms=until_ms)
-    return [Callback(*row[:4], row[4] + 1, row[5]) for row in rows]
+    return [
+        Callback(
+            id=row[0],
+            event_seq=row[1],
+            account_id=row[2],
+            rental_id=row[3],
+            attempts=row[4] + 1,
+            event_at_ms=row[5],
+        )
+        for row in rows
+    ]
 
 
 def record_attempt(

@@ -77,7 +77,15 @@ def events_after(tx: Tx, after: int, limit: int) -> list[LoggedEvent]:
 
 
 def _logged(row: Row) -> LoggedEvent:
-    return LoggedEvent(row[0], EventKind(row[1]), *row[2:6], msgspec.json.decode(row[6]))
+    return LoggedEvent(
+        seq=row[0],
+        kind=EventKind(row[1]),
+        at_ms=row[2],
+        account_id=row[3],
+        rental_id=row[4],
+        message_id=row[5],
+        data=msgspec.json.decode(row[6]),
+    )
 
 
 def last_seq(tx: Tx) -> int:

@@ -1,8 +1,7 @@
 """Statements for lines."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -14,8 +13,9 @@ _HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts}")
 _HELD_NUMBERS = Sql("SELECT number FROM lines WHERE number IN {texts} AND state <> 'retired'")
 _ADD = Sql(
     "INSERT INTO lines (id, iccid, number, network_id, store, state, holder, contract, gateway_id, "
-    "created_at_ms) VALUES (:id, :iccid, :number, :network_id, :store, 'active', :holder, "
-    ":contract, :gateway_id, :now_ms)"
+    "created_at_ms) SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, "
+    "CAST(value ->> 3 AS SMALLINT), value ->> 4, 'active', value ->> 5, value ->> 6, "
+    "CAST(:gateway_id AS BIGINT), CAST(:now_ms AS BIGINT) FROM {table}"
 )
 _RETIRE = Sql("UPDATE lines SET state = 'retired', retired_at_ms = :now_ms WHERE id = :line_id")
 _PAGE = Sql(
@@ -83,24 +83,12 @@ def add_lines(
     tx: Tx, lines: Iterable[tuple[int, NewLine]], gateway_id: int | None, now_ms: int
 ) -> None:
     """Adds lines with the ids that `stock.allot` gave."""
-    tx.run_many(_ADD, _inputs(lines, gateway_id, now_ms))
-
-
-def _inputs(
-    lines: Iterable[tuple[int, NewLine]], gateway_id: int | None, now_ms: int
-) -> Iterator[dict[str, Any]]:
-    for line_id, line in lines:
-        yield {
-            "id": line_id,
-            "iccid": line.iccid,
-            "number": line.number,
-            "network_id": line.network_id,
-            "store": line.store,
-            "holder": line.holder,
-            "contract": line.contract,
-            "gateway_id": gateway_id,
-            "now_ms": now_ms,
-        }
+    table = [
+        (line_id, one.iccid, one.number, one.network_id, one.store, one.holder, one.contract)
+        for line_id, one in lines
+    ]
+    encoded = msgspec.json.encode(table).decode()
+    tx.run(_ADD, table=encoded, gateway_id=gateway_id, now_ms=now_ms)
 
 
 def retire(tx: Tx, line_id: int, now_ms: int) -> None:

@@ -8,12 +8,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
 
 from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
+
+T = TypeVar("T")
 
 _RUN_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 _ATTEMPTS = 10
@@ -61,7 +63,10 @@ class PostgresDatabase:
     async def write_all(self, calls: list[Call]) -> list[Any]:
         """Runs the flows in one transaction, in order; each outcome is a result or `Raised`."""
         loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._writers, self._write, calls))
+        outcomes: list[Any] = await asyncio.shield(
+            loop.run_in_executor(self._writers, self._write, calls)
+        )
+        return outcomes
 
     async def read(self, call: Call) -> Any:
         """Runs a read in a thread of its own."""
@@ -104,7 +109,7 @@ class PostgresDatabase:
         except Exception as error:  # noqa: BLE001 - every caller is told
             return [Raised(error) for _ in calls]
 
-    def _attempt(self, work: Callable[[psycopg.Connection[Any]], Any]) -> Any:
+    def _attempt(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return work(self._connection())

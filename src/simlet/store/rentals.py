@@ -136,7 +136,21 @@ class RentalRow:
 
 
 def _rental(row: Row) -> Rental:
-    return Rental(*row[:7], RentalState(row[7]), *row[8:11], bool(row[11]), bool(row[12]))
+    return Rental(
+        id=row[0],
+        account_id=row[1],
+        service_id=row[2],
+        store=row[3],
+        line_id=row[4],
+        number=row[5],
+        price_dong=row[6],
+        state=RentalState(row[7]),
+        created_at_ms=row[8],
+        deadline_at_ms=row[9],
+        closed_at_ms=row[10],
+        again=bool(row[11]),
+        listening=bool(row[12]),
+    )
 
 
 def _candidate(row: Row) -> Candidate:
@@ -144,7 +158,22 @@ def _candidate(row: Row) -> Candidate:
 
 
 def _view(row: Row) -> RentalView:
-    return RentalView(*row[:4], RentalState(row[4]), *row[5:13], bool(row[13]))
+    return RentalView(
+        id=row[0],
+        store=row[1],
+        service_id=row[2],
+        service_name=row[3],
+        state=RentalState(row[4]),
+        price_dong=row[5],
+        number=row[6],
+        created_at_ms=row[7],
+        message_kind=row[8],
+        text=row[9],
+        code=row[10],
+        message_id=row[11],
+        message_kept_at_ms=row[12],
+        has_recording=bool(row[13]),
+    )
 
 
 def add_rental(tx: Tx, new: NewRental) -> int:

@@ -37,25 +37,27 @@ _OCCUPIED = Sql(
     "AND (catch_all OR :catch_all) "
     "AND (state = 'waiting' OR (account_id <> :account_id AND deadline_at_ms > :now_ms))"
 )
-_BLOCK = Sql("SELECT active FROM blocks WHERE id = :block_id {for_update}")
+_BLOCK = Sql("SELECT active, size FROM blocks WHERE id = :block_id {for_update}")
 _SET_ACTIVE = Sql("UPDATE blocks SET active = :active, size = :size WHERE id = :block_id")
-_BLOCK_SIZE = Sql("SELECT size FROM blocks WHERE id = :block_id")
 _STOCK_OF_BLOCK = Sql(
-    "SELECT service_id, taken FROM stock WHERE block_id = :block_id ORDER BY service_id {for_update}"
+    "SELECT service_id, taken FROM stock WHERE block_id = :block_id "
+    "ORDER BY service_id {for_update}"
 )
 _LOCK_CATALOGUE = Sql("SELECT {lock_catalogue}")
 _ROOM = Sql(
-    "SELECT id, size, active FROM blocks WHERE store = :store AND network_id = :network_id "
-    "AND prefix = :prefix AND size < 256 ORDER BY id {for_update}"
+    "SELECT id, size FROM blocks WHERE store = :store AND network_id = :network_id "
+    "AND prefix = :prefix AND size < 256 ORDER BY id"
 )
 _ADD_BLOCK = Sql(
     "INSERT INTO blocks (store, network_id, prefix, size, active) "
-    "VALUES (:store, :network_id, :prefix, 0, :active) RETURNING id"
+    "VALUES (:store, :network_id, :prefix, :size, :active) RETURNING id"
 )
 _ADD_BLOCK_STOCK = Sql(
     "INSERT INTO stock (service_id, block_id, network_id, prefix, taken, left_count) "
-    "SELECT id, :block_id, :network_id, :prefix, :taken, 0 FROM services WHERE store = :store"
+    "SELECT id, :block_id, :network_id, :prefix, :taken, :left_count FROM services "
+    "WHERE store = :store"
 )
+_ADD_LEFT = Sql("UPDATE stock SET left_count = left_count + :added WHERE block_id = :block_id")
 _BLOCKS_OF_STORE = Sql(
     "SELECT id, network_id, prefix, active FROM blocks WHERE store = :store ORDER BY id"
 )
@@ -135,7 +137,7 @@ def _page_statement(networks: int, wanted: int, unwanted: int) -> Sql:
         _condition("prefix NOT IN", "unwanted", unwanted),
     ]
     return Sql(
-        "SELECT block_id, left_count FROM stock WHERE service_id = :service_id "  # noqa: S608
+        "SELECT block_id, left_count FROM stock WHERE service_id = :service_id "
         "AND left_count > 0 AND block_id >= :first AND block_id < :end"
         + "".join(conditions)
         + " ORDER BY block_id LIMIT :page"
@@ -228,17 +230,14 @@ def lock_catalogue(tx: Tx) -> None:
 def deactivate(tx: Tx, line_id: int) -> None:
     """Takes a line out of the stock of every service."""
     block_id = block_of(line_id)
+    # The stock is locked before its block, as a renting does: neither can wait for the other.
+    stock_rows = tx.rows(_STOCK_OF_BLOCK, block_id=block_id)
     row = tx.row(_BLOCK, block_id=block_id)
-    size = tx.row(_BLOCK_SIZE, block_id=block_id)
-    if row is None or size is None:
+    if row is None:
         return
     active = places_from_bytes(row[0]) & ~(1 << place_of(line_id))
-    _set_active(tx, block_id, active, size[0])
-
-
-def _set_active(tx: Tx, block_id: int, active: int, size: int) -> None:
-    tx.run(_SET_ACTIVE, block_id=block_id, active=places_to_bytes(active), size=size)
-    for service_id, taken in tx.rows(_STOCK_OF_BLOCK, block_id=block_id):
+    tx.run(_SET_ACTIVE, block_id=block_id, active=places_to_bytes(active), size=row[1])
+    for service_id, taken in stock_rows:
         _set_taken(tx, service_id, block_id, Places(active, places_from_bytes(taken)))
 
 
@@ -248,37 +247,39 @@ def allot(tx: Tx, store: str, network_id: int, prefix: str, count: int) -> list[
     The catalogue is locked before. The lines themselves are added by the caller.
     """
     line_ids: list[int] = []
-    room = tx.rows(_ROOM, store=store, network_id=network_id, prefix=prefix)
-    for block_id, size, active in room:
+    for block_id, size in tx.rows(_ROOM, store=store, network_id=network_id, prefix=prefix):
         if len(line_ids) == count:
             return line_ids
-        line_ids += _fill(tx, block_id, size, places_from_bytes(active), count - len(line_ids))
+        line_ids += _fill(tx, block_id, size, count - len(line_ids))
     while len(line_ids) < count:
-        block_id = _add_block(tx, store, network_id, prefix)
-        line_ids += _fill(tx, block_id, 0, 0, count - len(line_ids))
+        line_ids += _add_block(tx, store, network_id, prefix, count - len(line_ids))
     return line_ids
 
 
-def _fill(tx: Tx, block_id: int, size: int, active: int, count: int) -> list[int]:
+def _fill(tx: Tx, block_id: int, size: int, count: int) -> list[int]:
+    """Adds lines to a block that has room; no service can have taken one of its new places."""
     filled = min(BLOCK_LINES, size + count)
-    added = ((1 << filled) - 1) & ~((1 << size) - 1)
-    _set_active(tx, block_id, active | added, filled)
+    tx.run(_ADD_LEFT, block_id=block_id, added=filled - size)
+    row = tx.row(_BLOCK, block_id=block_id)
+    assert row is not None  # noqa: S101 - the catalogue is locked, and blocks stay
+    active = places_from_bytes(row[0]) | _places_between(size, filled)
+    tx.run(_SET_ACTIVE, block_id=block_id, active=places_to_bytes(active), size=filled)
     return [line_at(block_id, place) for place in range(size, filled)]
 
 
-def _add_block(tx: Tx, store: str, network_id: int, prefix: str) -> int:
-    row = tx.row(_ADD_BLOCK, store=store, network_id=network_id, prefix=prefix, active=_NONE)
+def _add_block(tx: Tx, store: str, network_id: int, prefix: str, count: int) -> list[int]:
+    filled = min(BLOCK_LINES, count)
+    cell = {"store": store, "network_id": network_id, "prefix": prefix}
+    active = places_to_bytes(_places_between(0, filled))
+    row = tx.row(_ADD_BLOCK, size=filled, active=active, **cell)
     assert row is not None  # noqa: S101 - RETURNING gives the row
     block_id: int = row[0]
-    tx.run(
-        _ADD_BLOCK_STOCK,
-        block_id=block_id,
-        store=store,
-        network_id=network_id,
-        prefix=prefix,
-        taken=_NONE,
-    )
-    return block_id
+    tx.run(_ADD_BLOCK_STOCK, block_id=block_id, taken=_NONE, left_count=filled, **cell)
+    return [line_at(block_id, place) for place in range(filled)]
+
+
+def _places_between(first: int, end: int) -> int:
+    return ((1 << end) - 1) & ~((1 << first) - 1)
 
 
 def stock_service(tx: Tx, service_id: int, store: str) -> None:

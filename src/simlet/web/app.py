@@ -26,7 +26,7 @@ from simlet.web.asgi import (
     header,
     read_body,
 )
-from simlet.web.first_api.app import FirstApi
+from simlet.web.first_api.app import FirstApi, is_first_api
 
 MAX_FORM_FIELDS = 20
 _FORM_OVERHEAD_BYTES = 65_536
@@ -52,7 +52,7 @@ class App:
         if scope["type"] != "http":
             return
         path = scope["path"]
-        if path == "/api" or path.startswith("/api/"):
+        if is_first_api(path):
             await self._first_api(scope, receive, send)
             return
         try:

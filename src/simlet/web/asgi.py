@@ -60,7 +60,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise Disconnected
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body += part
         if len(body) > limit:
             raise BodyTooLarge
         if not message.get("more_body", False):

@@ -3,7 +3,7 @@ import importlib.resources
 import json
 import re
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -134,23 +134,13 @@ def said(messages: Sequence[Inbound]) -> list[tuple[str, str, str, int | None]]:
     return [(one.to, one.sender, one.text, one.sent_at_ms) for one in messages]
 
 
-def wordings() -> Iterator[tuple[str, str, int]]:
-    """Each text, with a name it serves for, and a length of its code."""
-    read = importlib.resources.files("simlet.gateways.drivers").joinpath("simulator_texts.toml")
-    texts = tomllib.loads(read.read_text("utf-8"))
-    for wording in [texts["generic"], *texts["known"]]:
-        for service in wording.get("names", SERVICES):
-            for text in wording["texts"]:
-                for digits in set(wording["digits"]):
-                    yield text, service, digits
-
-
-WORDINGS = sorted(wordings())
-NOTICES = tomllib.loads(
-    importlib.resources.files("simlet.gateways.drivers")
-    .joinpath("simulator_texts.toml")
-    .read_text("utf-8")
-)["notices"]
+_FILE = importlib.resources.files("simlet.gateways.drivers").joinpath("simulator_texts.toml")
+TEXTS = tomllib.loads(_FILE.read_text("utf-8"))
+WORDINGS: list[tuple[str, Sequence[str], list[int]]] = [
+    (text, wording.get("names", SERVICES), wording["digits"])
+    for wording in [*TEXTS["generic"], *TEXTS["known"]]
+    for text in wording["texts"]
+]
 
 
 # ------------------------------------------------------------ one plain answer
@@ -216,6 +206,7 @@ async def test_the_sender_is_one_that_the_service_knows() -> None:
     [
         ("Yahoo", {"Yahoo", "YAHOO"}),
         ("Điện Máy Xanh", {"DienMayXanh", "DIENMAYXANH"}),
+        ("Xe đạp", {"Xedap", "XEDAP"}),
         ("A very long name of a shop", {"Averylongna", "AVERYLONGNA"}),
         ("微信", {"INFO"}),
     ],
@@ -302,7 +293,7 @@ async def test_in_a_burst_the_answer_comes_among_sms_without_a_code() -> None:
     await finish(driver_of(kept, *heard, settings={"burst_share": 1}), kept.clock)
 
     places = set()
-    unrelated = [tuple(notice) for notice in NOTICES]
+    unrelated = [tuple(notice) for notice in TEXTS["notices"]]
     for burst in kept.calls:
         answers = [one for one in burst if (one.sender, one.text) not in unrelated]
         assert len(answers) == 1
@@ -555,9 +546,9 @@ def test_settings_that_are_not_usable_are_refused_by_name(settings: Settings, na
 
 def test_shares_may_sum_up_to_one_exactly() -> None:
     # One after the other these floats add up to more than 1.
-    shares = {"silent_share": 0.7, "twice_share": 0.1, "late_share": 0.1, "burst_share": 0.1}
+    shares = {"silent_share": 0.2, "twice_share": 0.4, "late_share": 0.3, "burst_share": 0.1}
 
-    assert KIND.check({**shares})["silent_share"] == 0.7
+    assert KIND.check({**shares})["silent_share"] == 0.2
 
 
 def test_it_is_a_kind_without_a_secret() -> None:
@@ -567,26 +558,28 @@ def test_it_is_a_kind_without_a_secret() -> None:
 # ------------------------------------------------------------ texts
 
 
-@given(st.sampled_from(WORDINGS), st.integers(min_value=0), st.booleans())
+@pytest.mark.parametrize(("text", "services", "lengths"), WORDINGS)
+@given(chance=st.randoms(use_true_random=True))
 def test_the_code_of_each_text_is_found(
-    wording: tuple[str, str, int], number: int, upper: bool
+    text: str, services: Sequence[str], lengths: list[int], chance: Random
 ) -> None:
-    text, service, digits = wording
-    code = f"{number % 10**digits:0{digits}}"
+    digits = chance.choice(lengths)
+    code = f"{chance.randrange(10**digits):0{digits}}"
+    service = chance.choice(services)
 
-    assert find_code(text.format(service=service.upper() if upper else service, code=code)) == code
+    assert find_code(text.format(service=service, code=code)) == code
 
 
-@pytest.mark.parametrize(("text", "service", "digits"), WORDINGS)
-def test_the_code_of_each_text_is_found_when_it_looks_like_something_else(
-    text: str, service: str, digits: int
+@pytest.mark.parametrize(("text", "services", "lengths"), WORDINGS)
+@pytest.mark.parametrize("shape", ["00000000", "20261123", "23112026", "19001234", "09123456"])
+def test_a_code_is_found_when_it_looks_like_something_else(
+    text: str, services: Sequence[str], lengths: list[int], shape: str
 ) -> None:
-    shapes = ("0" * 8, "1" * 8, "20261123", "23112026", "19001234", "09123456", "12345678")
-    for shape in shapes:
-        code = shape[:digits]
-        assert find_code(text.format(service=service, code=code)) == code
+    for service in services:
+        for code in {shape[:digits] for digits in lengths}:
+            assert find_code(text.format(service=service, code=code)) == code
 
 
-@pytest.mark.parametrize("text", [text for _, text in NOTICES])
+@pytest.mark.parametrize("text", [text for _, text in TEXTS["notices"]])
 def test_no_code_is_found_in_what_is_unrelated(text: str) -> None:
     assert find_code(text) is None

@@ -78,7 +78,7 @@ class FirstApi:
         self._unknown_show = Method(self._no_show, bodies.plain_error)
         self._unknown_path = Method(self._no_path, bodies.plain_error)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answers one request to `/api` or below."""
         head = scope["method"] == "HEAD"
         await answer_json(send, 200, bodies.encode(await self._answer(scope)), head=head)
@@ -159,10 +159,16 @@ class FirstApi:
         raise invalid("method", "there is no such method")
 
 
+def is_first_api(path: str) -> bool:
+    """Whether a path is this API's."""
+    return path == "/api" or path.startswith("/api/")
+
+
 def _call(scope: Scope, query: Query) -> Call:
     token = query.text("token") or bearer(header(scope, b"authorization"))
     hashed = token_hash(token)
-    if scope["method"] not in {"GET", "HEAD"}:
+    # Not HEAD either: who cannot read the answer must not rent.
+    if scope["method"] != "GET":
         raise invalid("method", "expected GET")
     return Call(query, hashed, header(scope, b"idempotency-key"))
 

@@ -21,7 +21,7 @@ MAX_ORDER_CHARS = 64
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 _ALL = {"", "-1"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
+_WHOLE = re.compile(r"\d+", re.ASCII)
 _LATEST_MS = 2**53
 _STATES = {
     "0": (RentalState.WAITING,),
@@ -136,9 +136,10 @@ class Query:
             return DEFAULT_LIMIT
         if text == "-1":
             return MAX_LIMIT
-        if _WHOLE.fullmatch(text) is None or int(text) < 1:
+        digits = text.lstrip("0")
+        if _WHOLE.fullmatch(text) is None or not digits:
             raise invalid("limit", "expected a whole number above 0")
-        return min(int(text), MAX_LIMIT)
+        return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
 
 
 def _midnight_ms(text: str, name: str, absent_ms: int, *, days: int) -> int:
@@ -148,7 +149,8 @@ def _midnight_ms(text: str, name: str, absent_ms: int, *, days: int) -> int:
     if _DATE.fullmatch(text) is None:
         raise invalid(name, "expected a day, as 2026-03-05")
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=LOCAL) + timedelta(days=days)
-    except (ValueError, OverflowError) as error:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=LOCAL)
+    except ValueError as error:
         raise invalid(name, "expected a day, as 2026-03-05") from error
-    return int((day - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1000
+    since = day - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days)
+    return int(since.total_seconds()) * 1000

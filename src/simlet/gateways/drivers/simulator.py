@@ -1,0 +1,249 @@
+"""The simulator: pretend lines that answer a rental as real services do, and as they fail to.
+
+After a delay the line receives an SMS of the service that was rented. It may also stay silent,
+answer twice, answer after the rental's deadline, or receive the answer among SMS that have
+nothing to do with it. What will happen is drawn when the rental is heard of, so the same seed and
+the same rentals give the same messages, however long anything takes.
+"""
+
+import asyncio
+import importlib.resources
+import math
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from random import Random
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from simlet.domain.allocate import Chance, pick_weighted
+from simlet.domain.errors import invalid
+from simlet.domain.inbound import Inbound, MessageKind
+from simlet.gateways.contract import (
+    DriverKind,
+    Expected,
+    Fate,
+    HttpAnswer,
+    HttpRequest,
+    Settings,
+    Tools,
+)
+from simlet.log import get_log
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+SENDER_CHARS = 11  # of a sender that is a name: 3GPP TS 23.040, 9.1.2.5
+_SHARE_PARTS = 1_000_000
+
+_T = TypeVar("_T")
+
+_log = get_log("simulator")
+
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class _Settings(Struct, frozen=True):
+    delay_min_s: Seconds = 2.0
+    delay_max_s: Seconds = 6.0
+    silent_share: Share = 0.0
+    twice_share: Share = 0.0
+    late_share: Share = 0.0
+    burst_share: Share = 0.0
+    late_s: Seconds = 400.0
+    seed: Seed = 0
+
+    @property
+    def shares(self) -> tuple[float, float, float, float]:
+        """In the order of the manners; what is left is for the last one."""
+        return self.silent_share, self.twice_share, self.late_share, self.burst_share
+
+
+class _Wording(Struct):
+    texts: list[str]
+    digits: list[int]
+    names: list[str] = []
+
+
+class _Texts(Struct):
+    generic: list[_Wording]
+    known: list[_Wording]
+    notices: list[tuple[str, str]]
+
+
+class _Manner(Enum):
+    SILENT = auto()
+    TWICE = auto()
+    LATE = auto()
+    BURST = auto()
+    ONCE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A pause, and the messages sent after it; without any, the last ones are sent again."""
+
+    pause_s: float
+    messages: tuple[Inbound, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """The pretend lines of one gateway.
+
+    Attributes:
+        chance: draws what happens; the ids of messages come from the tools' own chance, as they
+            must not repeat after a restart with the same seed.
+    """
+
+    tools: Tools
+    settings: _Settings
+    texts: _Texts
+    chance: Chance
+
+    async def run(self) -> None:
+        """Answers what is expected until it is cancelled; a failure to listen is tried again."""
+        async with asyncio.TaskGroup() as answering:
+            while not await self._listen(answering):
+                await self.tools.clock.sleep(FIRST_PAUSE_S)
+
+    async def answer(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - the contract's
+        """Has no address: 404 for each."""
+        return HttpAnswer(404, b'{"error": "not found"}')
+
+    async def _listen(self, answering: asyncio.TaskGroup) -> bool:
+        """Whether all was heard; what was heard before a failure is answered all the same."""
+        try:
+            async for expected in self.tools.expected():
+                answering.create_task(self._play(list(self._script(expected))))
+        except Exception:  # noqa: BLE001 - a database that is down for a moment loses nothing here
+            _log.exception("simulator_not_listening", gateway=self.tools.gateway)
+            return False
+        return True
+
+    async def _play(self, script: Sequence[_Step]) -> None:
+        sent: list[Inbound] = []
+        for step in script:
+            await self.tools.clock.sleep(step.pause_s)
+            if step.messages:
+                now_ms = self.tools.clock.now_ms()
+                sent = [replace(one, sent_at_ms=now_ms) for one in step.messages]
+            await self._hand_over(sent)
+
+    async def _hand_over(self, messages: list[Inbound]) -> None:
+        pause_s = FIRST_PAUSE_S
+        while messages := await self._not_kept(messages):
+            await self.tools.clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _not_kept(self, messages: list[Inbound]) -> list[Inbound]:
+        try:
+            fates = await self.tools.deliver(messages)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
+            name = type(error).__name__
+            _log.warning("simulator_not_kept", gateway=self.tools.gateway, error=name)
+            return messages
+        pairs = zip(messages, fates, strict=True)
+        return [message for message, fate in pairs if fate is Fate.FAILED]
+
+    def _script(self, expected: Expected) -> Iterator[_Step]:
+        manner = self._manner()
+        if manner is _Manner.SILENT:
+            return
+        delay_s = self.settings.late_s if manner is _Manner.LATE else self._delay_s()
+        first, second = self._answers(expected)
+        around = self._notices(expected.number) if manner is _Manner.BURST else []
+        before = self.chance(len(around) + 1)
+        yield _Step(delay_s, (*around[:before], first, *around[before:]))
+        if manner is _Manner.TWICE:
+            yield _Step(self._delay_s(), (second,) if self.chance(2) else ())
+
+    def _manner(self) -> _Manner:
+        weights = [round(share * _SHARE_PARTS) for share in self.settings.shares]
+        rest = max(_SHARE_PARTS - sum(weights), 0)
+        return list(_Manner)[pick_weighted([*weights, rest], self.chance)]
+
+    def _delay_s(self) -> float:
+        shortest_s, longest_s = self.settings.delay_min_s, self.settings.delay_max_s
+        return shortest_s + self.chance(round((longest_s - shortest_s) * 1000) + 1) / 1000
+
+    def _answers(self, expected: Expected) -> list[Inbound]:
+        """Two messages of the service that differ in their code."""
+        wording = self._wording(expected.service)
+        text = self._one_of(wording.texts)
+        sender = self._sender(expected)
+        digits = self._one_of(wording.digits)
+        code = self.chance(10**digits)
+        other = (code + 1 + self.chance(10**digits - 1)) % 10**digits
+        texts = [
+            text.format(service=expected.service, code=f"{one:0{digits}}") for one in (code, other)
+        ]
+        return [self._sms(expected.number, sender, one) for one in texts]
+
+    def _wording(self, service: str) -> _Wording:
+        words = {word.lower() for word in _words(service)}
+        known = [one for one in self.texts.known if not words.isdisjoint(one.names)]
+        return self._one_of(known or self.texts.generic)
+
+    def _sender(self, expected: Expected) -> str:
+        if expected.senders:
+            return self._one_of(expected.senders)
+        name = "".join(_words(expected.service))[:SENDER_CHARS] or "INFO"
+        return self._one_of((name, name.upper()))
+
+    def _notices(self, to: str) -> list[Inbound]:
+        notices = [self._one_of(self.texts.notices) for _ in range(2 + self.chance(3))]
+        return [self._sms(to, sender, text) for sender, text in notices]
+
+    def _sms(self, to: str, sender: str, text: str) -> Inbound:
+        source_id = f"sim-{self.tools.chance(2**62):x}"
+        return Inbound(MessageKind.SMS, to, sender, text, None, source_id)
+
+    def _one_of(self, choices: Sequence[_T]) -> _T:
+        return choices[self.chance(len(choices))]
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in plain letters and digits, as a sender may hold them."""
+    plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("Đ", "D"))
+    return re.findall(r"[A-Za-z0-9]+", plain.encode("ascii", "ignore").decode())
+
+
+def _parse(settings: Settings) -> _Settings:
+    kinds = {one.name: one.type for one in msgspec.structs.fields(_Settings)}
+    for name, value in settings.items():
+        if name not in kinds:
+            raise invalid(name, "expected one of " + ", ".join(kinds))
+        try:
+            msgspec.convert(value, kinds[name])
+        except msgspec.ValidationError as error:
+            raise invalid(name, f"{error}".replace("`", "'")) from error
+    checked = msgspec.convert(dict(settings), _Settings)
+    if checked.delay_max_s < checked.delay_min_s:
+        raise invalid("delay_max_s", "expected no less than delay_min_s")
+    # Each share was rounded to a float; `fsum` does not add to that.
+    if math.fsum(checked.shares) > 1:
+        raise invalid("shares", "expected a sum of at most 1")
+    return checked
+
+
+def _make(tools: Tools) -> Simulator:
+    settings = _parse(tools.settings)
+    chance = Random(settings.seed).randrange if settings.seed else tools.chance  # noqa: S311
+    file = importlib.resources.files(__package__).joinpath("simulator_texts.toml")
+    texts = msgspec.convert(tomllib.loads(file.read_text("utf-8")), _Texts)
+    return Simulator(tools, settings, texts, chance)
+
+
+KIND = DriverKind(
+    name="simulator",
+    title="Pretend lines: what is rented on them is answered with invented messages.",
+    takes_secret=False,
+    check=lambda settings: msgspec.structs.asdict(_parse(settings)),
+    make=_make,
+)

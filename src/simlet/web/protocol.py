@@ -1,0 +1,71 @@
+"""HTTP as uvicorn speaks it, but for the first API, whose clients get JSON even when they break it.
+
+Clients of the first API read only the body, and some write their parameters as they are: raw UTF-8,
+blanks, very long lists. uvicorn answers what its parser refuses with 400 and a text, and an address
+of more than 65,535 bytes or with bytes beyond ASCII as well.
+"""
+
+import re
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from simlet.domain.errors import invalid
+from simlet.web.asgi import JSON_HEADERS
+from simlet.web.first_api.app import is_first_api
+from simlet.web.first_api.bodies import encode, rent_error
+from simlet.web.first_api.refusals import answer_to
+
+MAX_URL_BYTES = 60_000
+"""What is longer is cut: more than any method takes, less than the parser of addresses refuses."""
+
+_TARGET_WITHIN_BYTES = 256
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. See `HttpToolsProtocol` for what calls these methods."""
+
+    url: bytes = b""
+    _latest: bytes = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        self._latest = data[:_TARGET_WITHIN_BYTES]
+        super().data_received(data)
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the address came; what is too long anyway is not kept."""
+        if len(self.url) <= MAX_URL_BYTES:
+            super().on_url(url)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete, and the application is called."""
+        if len(self.url) > MAX_URL_BYTES or not self.url.isascii():
+            self.url = _BEYOND_ASCII.sub(_escaped, self.url[:MAX_URL_BYTES])[:MAX_URL_BYTES]
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is not HTTP, and closes the connection."""
+        if not is_first_api(self._path()):
+            super().send_400_response(msg)
+            return
+        body = encode(rent_error(*answer_to(invalid("request", "expected HTTP/1.1"))))
+        headers = [
+            *self.server_state.default_headers,
+            *JSON_HEADERS,
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body)
+        self.transport.close()
+
+    def _path(self) -> str:
+        """The path that was asked for, as far as it can be told: the method may be what is wrong."""
+        _, _, after_method = self._latest.partition(b" ")
+        target = self.url or after_method.partition(b" ")[0]
+        return target.partition(b"?")[0].decode("latin-1")
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % found[0][0]
