@@ -23,6 +23,7 @@ from simlet.outbound import Outbound, Rules
 from simlet.runtime import Runtime, open_runtime
 from simlet.store.migrate import prepare
 from simlet.web.app import App
+from simlet.web.protocol import Connection
 from simlet.web.recordings import recording_url
 from simlet.workers.callbacks import Posting, queueing
 from simlet.workers.expiry import expiry
@@ -157,7 +158,7 @@ class Web:
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

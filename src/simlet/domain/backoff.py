@@ -21,16 +21,20 @@ CALLBACK_OFFSETS_MS: tuple[int, ...] = (
 )
 
 
-def next_attempt_at_ms(event_at_ms: int, attempts_made: int, now_ms: int) -> int | None:
-    """The moment of the next attempt, counted from the event and never before now.
+def next_attempt_at_ms(event_at_ms: int, attempts_made: int, attempted_at_ms: int) -> int | None:
+    """The moment of the next attempt, counted from the event.
+
+    It keeps the schedule's distance from the last attempt as well, so that attempts which are
+    overdue after a long outage do not come one upon another.
 
     Args:
         event_at_ms: when the event happened, UTC milliseconds.
         attempts_made: how many attempts were made so far, 0 or more.
-        now_ms: the present, UTC milliseconds.
+        attempted_at_ms: when the last of them began, UTC milliseconds; where there was none it
+            counts for nothing.
 
     Returns:
-        UTC milliseconds, or None when every attempt of the schedule was made.
+        UTC milliseconds, which may have passed; None when every attempt of the schedule was made.
 
     Raises:
         ValueError: the number of attempts is negative.
@@ -39,4 +43,8 @@ def next_attempt_at_ms(event_at_ms: int, attempts_made: int, now_ms: int) -> int
         raise ValueError("attempts_made is 0 or more")
     if attempts_made >= len(CALLBACK_OFFSETS_MS):
         return None
-    return max(event_at_ms + CALLBACK_OFFSETS_MS[attempts_made], now_ms)
+    planned_ms = event_at_ms + CALLBACK_OFFSETS_MS[attempts_made]
+    if attempts_made == 0:
+        return planned_ms
+    gap_ms = CALLBACK_OFFSETS_MS[attempts_made] - CALLBACK_OFFSETS_MS[attempts_made - 1]
+    return max(planned_ms, attempted_at_ms + gap_ms)

@@ -3,6 +3,8 @@
 The posting itself is the worker's: it happens between two transactions.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simlet.domain.backoff import next_attempt_at_ms
@@ -15,6 +17,22 @@ from simlet.store.sql import Tx
 
 CURSOR = "callbacks"
 _TOLD = {EventKind.RENTAL_RECEIVED, EventKind.RENTAL_EXPIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much may be taken.
+
+    Attributes:
+        places: how many callbacks at most.
+        per_account: how many of one account may be under way at a time, so that an address which
+            never answers holds up nobody else's.
+        under_way: how many of each account are under way.
+    """
+
+    places: int
+    per_account: int
+    under_way: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +63,10 @@ def queue_callbacks(tx: Tx, limit: int) -> int:
     return len(read)
 
 
-def claim_callbacks(tx: Tx, now_ms: int, lease_s: int, limit: int) -> list[Delivery]:
+def claim_callbacks(tx: Tx, now_ms: int, lease_s: int, room: Room) -> list[Delivery]:
     """Takes callbacks that are due; one that is never recorded is due again after the lease."""
-    claimed = callbacks.claim_callbacks(tx, now_ms, now_ms + lease_s * 1000, limit)
     deliveries = []
-    for callback in claimed:
+    for callback in _leased(tx, now_ms, now_ms + lease_s * 1000, room):
         target = accounts.callback_target(tx, callback.account_id)
         rental = rentals.view_for_callback(tx, callback.rental_id)
         if target is None or rental is None:
@@ -59,6 +76,22 @@ def claim_callbacks(tx: Tx, now_ms: int, lease_s: int, limit: int) -> list[Deliv
     return deliveries
 
 
+def _leased(tx: Tx, now_ms: int, until_ms: int, room: Room) -> list[Callback]:
+    under_way = Counter(room.under_way)
+    leased: list[Callback] = []
+    while left := room.places - len(leased):
+        full = [one for one, count in under_way.items() if count >= room.per_account]
+        due = callbacks.due_callbacks(tx, now_ms, full, left)
+        for callback in due:
+            if under_way[callback.account_id] < room.per_account:
+                under_way[callback.account_id] += 1
+                callbacks.lease_callback(tx, callback.id, until_ms)
+                leased.append(callback)
+        if len(due) < left:
+            break
+    return leased
+
+
 def record_attempt(
     tx: Tx, callback: Callback, status: int | None, error: str | None, now_ms: int
 ) -> str:
@@ -66,7 +99,7 @@ def record_attempt(
     if status is not None and 200 <= status < 300:
         state, next_at_ms = "done", now_ms
     else:
-        due_ms = next_attempt_at_ms(callback.event_at_ms, callback.attempts, now_ms)
+        due_ms = next_attempt_at_ms(callback.event_at_ms, callback.attempts, callback.attempt_at_ms)
         state, next_at_ms = ("failed", now_ms) if due_ms is None else ("pending", due_ms)
     callbacks.record_attempt(tx, callback.id, state, next_at_ms, status, error)
     return state

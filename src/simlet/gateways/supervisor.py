@@ -54,6 +54,9 @@ class Supervisor:
 
     async def answer(self, name: str, request: HttpRequest) -> HttpAnswer | None:
         """A gateway's answer to a request at one of its addresses; None when there is no such."""
+        # What no name can be is not asked for: PostgreSQL takes no NUL.
+        if not name.isprintable():
+            return None
         gateway = await self.runtime.db.glance(browse.find_gateway, name)
         if gateway is None or gateway.kind not in KINDS:
             return None
@@ -70,8 +73,7 @@ class Supervisor:
     async def _start_new(self) -> None:
         for gateway in await self.runtime.db.read(browse.list_gateways):
             if gateway.id not in self._tasks and gateway.kind in KINDS:
-                driver = self._driver(gateway)
-                self._tasks[gateway.id] = asyncio.create_task(self._run(gateway.name, driver))
+                self._tasks[gateway.id] = asyncio.create_task(self._run(gateway))
 
     def _driver(self, gateway: Gateway) -> Driver:
         driver = self._drivers.get(gateway.id)
@@ -80,20 +82,21 @@ class Supervisor:
             self._drivers[gateway.id] = driver
         return driver
 
-    async def _run(self, name: str, driver: Driver) -> None:
+    async def _run(self, gateway: Gateway) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:
             started_s = self.runtime.clock.monotonic_s()
             try:
-                await driver.run()
+                await self._driver(gateway).run()
             except Exception:  # noqa: BLE001 - logged, and the rest goes on
-                _log.exception("driver_failed", gateway=name, again_in_s=pause_s)
+                lasted_s = self.runtime.clock.monotonic_s() - started_s
+                # One that held for a while did not fail at its start, and begins again soon.
+                pause_s = _FIRST_PAUSE_S if lasted_s > _LONGEST_PAUSE_S else pause_s
+                _log.exception("driver_failed", gateway=gateway.name, again_in_s=pause_s)
             else:
                 return
             await self.runtime.clock.sleep(pause_s)
-            lasted_s = self.runtime.clock.monotonic_s() - started_s
-            held = lasted_s > _LONGEST_PAUSE_S
-            pause_s = _FIRST_PAUSE_S if held else min(pause_s * 2, _LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _tools(self, gateway: Gateway) -> Tools:
         return Tools(

@@ -1,6 +1,9 @@
 """Statements for callbacks: what is to be posted to dealers, and how that went."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+import msgspec
 
 from simlet.store.sql import Sql, Tx
 
@@ -10,8 +13,8 @@ _ADD = Sql(
 )
 _DUE = Sql(
     "SELECT id, event_seq, account_id, rental_id, attempts, event_at_ms FROM callbacks "
-    "WHERE state = 'pending' AND next_at_ms <= :now_ms ORDER BY next_at_ms LIMIT :limit "
-    "{skip_locked}"
+    "WHERE state = 'pending' AND next_at_ms <= :now_ms "
+    "AND CAST(account_id AS TEXT) NOT IN {texts} ORDER BY next_at_ms LIMIT :limit {skip_locked}"
 )
 _LEASE = Sql("UPDATE callbacks SET attempts = attempts + 1, next_at_ms = :until_ms WHERE id = :id")
 _DONE = Sql(
@@ -22,7 +25,12 @@ _DONE = Sql(
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One event to be told to one account; `attempts` counts the one that is under way."""
+    """One event to be told to one account, with an attempt under way.
+
+    Attributes:
+        attempts: how many attempts were begun, this one included.
+        attempt_at_ms: when this one began.
+    """
 
     id: int
     event_seq: int
@@ -30,6 +38,7 @@ class Callback:
     rental_id: int
     attempts: int
     event_at_ms: int
+    attempt_at_ms: int
 
 
 def add_callback(tx: Tx, event_seq: int, account_id: int, rental_id: int, at_ms: int) -> None:
@@ -37,11 +46,12 @@ def add_callback(tx: Tx, event_seq: int, account_id: int, rental_id: int, at_ms:
     tx.run(_ADD, event_seq=event_seq, account_id=account_id, rental_id=rental_id, at_ms=at_ms)
 
 
-def claim_callbacks(tx: Tx, now_ms: int, until_ms: int, limit: int) -> list[Callback]:
-    """Takes due callbacks; each is due again at `until_ms` if its taker is never heard of."""
-    rows = tx.rows(_DUE, now_ms=now_ms, limit=limit)
-    for row in rows:
-        tx.run(_LEASE, id=row[0], until_ms=until_ms)
+def due_callbacks(tx: Tx, now_ms: int, without: Collection[int], limit: int) -> list[Callback]:
+    """Callbacks that are due, the longest overdue first; none of the accounts `without`; locked.
+
+    They are given as they will be when they are leased at that time.
+    """
+    texts = msgspec.json.encode([str(one) for one in without]).decode()
     return [
         Callback(
             id=row[0],
@@ -50,9 +60,15 @@ def claim_callbacks(tx: Tx, now_ms: int, until_ms: int, limit: int) -> list[Call
             rental_id=row[3],
             attempts=row[4] + 1,
             event_at_ms=row[5],
+            attempt_at_ms=now_ms,
         )
-        for row in rows
+        for row in tx.rows(_DUE, now_ms=now_ms, texts=texts, limit=limit)
     ]
+
+
+def lease_callback(tx: Tx, callback_id: int, until_ms: int) -> None:
+    """Begins an attempt; the next is due at `until_ms` if its taker is never heard of."""
+    tx.run(_LEASE, id=callback_id, until_ms=until_ms)
 
 
 def record_attempt(

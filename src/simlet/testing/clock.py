@@ -25,6 +25,7 @@ class FakeClock:
         self._now_ms = now_ms
         self._elapsed_ms = 0
         self._sleepers: list[_Sleeper] = []
+        self._begun: list[asyncio.Future[None]] = []
 
     def now_ms(self) -> int:
         """The time that the test has set, in UTC milliseconds since 1970."""
@@ -37,7 +38,14 @@ class FakeClock:
     @property
     def sleeping(self) -> int:
         """How many sleeps wait for their time."""
-        return len(self._sleepers)
+        return sum(not sleeper.woken.done() for sleeper in self._sleepers)
+
+    async def wait_for_sleeping(self, count: int) -> None:
+        """Waits until so many sleeps, or more, wait for their time: then nobody is at work."""
+        while self.sleeping < count:
+            begun = asyncio.get_running_loop().create_future()
+            self._begun.append(begun)
+            await begun
 
     def set_now_ms(self, now_ms: int) -> None:
         """Sets the time of day, as an operator or NTP would: sleeps do not notice it."""
@@ -59,8 +67,7 @@ class FakeClock:
         self._elapsed_ms += passed_ms
         due = [sleeper for sleeper in self._sleepers if sleeper.due_ms <= self._elapsed_ms]
         for sleeper in sorted(due, key=lambda sleeper: sleeper.due_ms):
-            if not sleeper.woken.done():
-                sleeper.woken.set_result(None)
+            _wake(sleeper.woken)
 
     async def sleep(self, seconds: float) -> None:
         """Waits until the clock was advanced by so many seconds from now."""
@@ -70,7 +77,14 @@ class FakeClock:
             return
         sleeper = _Sleeper(due_ms, asyncio.get_running_loop().create_future())
         self._sleepers.append(sleeper)
+        while self._begun:
+            _wake(self._begun.pop())
         try:
             await sleeper.woken
         finally:
             self._sleepers.remove(sleeper)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

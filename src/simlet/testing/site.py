@@ -1,5 +1,6 @@
 """A world behind real sockets: the web part of the server, in this process and event loop."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,6 +57,26 @@ class Site:
         async with self.client.request(method, url, headers=headers, data=data) as answer:
             named = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, named, await answer.read())
+
+    async def raw(self, request: bytes) -> Reply:
+        """Bytes as they are, on a connection of their own; the first answer to them.
+
+        Raises:
+            EOFError: the connection ended before the answer was complete.
+        """
+        url = URL(self.base_url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        try:
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            status_line, *lines = head.split("\r\n")[:-2]
+            named = {
+                name.lower(): value for name, _, value in (one.partition(": ") for one in lines)
+            }
+            raw = await reader.readexactly(int(named["content-length"]))
+            return Reply(int(status_line.split(" ")[1]), named, raw)
+        finally:
+            writer.close()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from simlet.domain.inbound import Inbound, MessageKind
 from simlet.domain.numbering import FIRST_NETWORKS
 from simlet.domain.phone import parse_number
 from simlet.domain.principal import Account, Tier
+from simlet.domain.rental import Rental
 from simlet.domain.service import Category, Prices, Rules, Service
 from simlet.domain.signing import (
     TOKEN_RANDOM_BYTES,
@@ -28,13 +29,17 @@ from simlet.flows.manage_gateways import add_gateway
 from simlet.flows.manage_lines import import_lines
 from simlet.flows.manage_services import add_service
 from simlet.flows.receive_message import Receipt, receive_message
+from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
 from simlet.flows.top_up import top_up
 from simlet.runtime import Runtime
+from simlet.store import events
 from simlet.store.accounts import CallbackTarget
 from simlet.store.database import Database
+from simlet.store.events import LoggedEvent
 from simlet.store.lines import NewLine
 from simlet.store.rentals import RentalView
+from simlet.store.sql import Row, Sql, Tx
 from simlet.testing.clock import FakeClock
 
 NETWORK_IDS = {name: network_id for network_id, name in FIRST_NETWORKS}
@@ -191,6 +196,15 @@ class World:
         request = RentRequest(dealer.id, service_id, None, networks, wanted, unwanted, order)
         return await self.db.write(rent_number, request, self.clock.now_ms(), self.runtime.chance)
 
+    async def rent_again(
+        self, dealer: Dealer, earlier: Rental, *, order: Order | None = None
+    ) -> Rented:
+        """Rents the number of an earlier rental again, for the same service."""
+        request = RentAgainRequest(
+            dealer.id, earlier.id, earlier.number, earlier.service_id, None, order
+        )
+        return await self.db.write(rent_again, request, self.clock.now_ms())
+
     async def sms(
         self,
         number: str,
@@ -241,3 +255,24 @@ class World:
     async def book_findings(self) -> list[str]:
         """What does not agree in the books; empty when all is well."""
         return await self.db.read(check_books)
+
+    async def events(self) -> list[LoggedEvent]:
+        """The whole event log, in order."""
+        await self.db.write(events.number_events)
+        return await self.db.read(events.events_after, 0, 1_000_000)
+
+    async def rows(self, statement: str) -> list[Row]:
+        """What a statement finds: a look behind the flows."""
+        return await self.db.read(_rows, Sql(statement))
+
+    async def tamper(self, statement: str) -> int:
+        """Changes the database behind the flows' back; how many rows."""
+        return await self.db.write(_run, Sql(statement))
+
+
+def _rows(tx: Tx, statement: Sql) -> list[Row]:
+    return tx.rows(statement)
+
+
+def _run(tx: Tx, statement: Sql) -> int:
+    return tx.run(statement)

@@ -4,10 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgspec
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
 
 from simlet import __version__
 from simlet.gateways.contract import HttpRequest
@@ -18,18 +14,14 @@ from simlet.web import recordings
 from simlet.web.asgi import (
     BodyTooLarge,
     Disconnected,
-    Message,
     Receive,
     Scope,
     Send,
     answer_json,
-    header,
     read_body,
 )
 from simlet.web.first_api.app import FirstApi, is_first_api
-
-MAX_FORM_FIELDS = 20
-_FORM_OVERHEAD_BYTES = 65_536
+from simlet.web.forms import FORM_OVERHEAD_BYTES, MalformedForm, is_form, read_form
 
 _log = get_log("web")
 
@@ -76,9 +68,10 @@ class App:
 
     async def _gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
         name, _, route = scope["path"].removeprefix("/gateways/").partition("/")
-        request = await self._gateway_request(scope, receive, route.rstrip("/"))
-        if request is None:
-            await _answer_error(send, 400, "expected a form with text fields and one file")
+        try:
+            request = await self._gateway_request(scope, receive, route.rstrip("/"))
+        except MalformedForm as malformed:
+            await _answer_error(send, 400, f"form: {malformed}")
             return
         answer = await self.supervisor.answer(name, request)
         if answer is None:
@@ -86,17 +79,18 @@ class App:
             return
         await answer_json(send, answer.status, answer.body)
 
-    async def _gateway_request(
-        self, scope: Scope, receive: Receive, route: str
-    ) -> HttpRequest | None:
+    async def _gateway_request(self, scope: Scope, receive: Receive, route: str) -> HttpRequest:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         limit = self.runtime.settings.web.body_limit_bytes
-        if headers.get("content-type", "").startswith("multipart/form-data"):
-            return await _form_request(scope, receive, route, headers, limit)
-        body = await read_body(scope, receive, limit)
-        return HttpRequest(scope["method"], route, headers, body)
+        content_type = headers.get("content-type", "")
+        if not is_form(content_type):
+            body = await read_body(scope, receive, limit)
+            return HttpRequest(scope["method"], route, headers, body)
+        body = await read_body(scope, receive, limit + FORM_OVERHEAD_BYTES)
+        form = read_form(content_type, body)
+        return HttpRequest(scope["method"], route, headers, b"", form.fields, form.files)
 
     async def _recording(self, scope: Scope, _: Receive, send: Send) -> None:
         wav = await recordings.recording_at(self.runtime, scope["path"])
@@ -124,45 +118,3 @@ async def _not_found(_: Scope, __: Receive, send: Send) -> None:
 
 async def _answer_error(send: Send, status: int, sentence: str) -> None:
     await answer_json(send, status, msgspec.json.encode({"error": sentence}))
-
-
-async def _form_request(
-    scope: Scope, receive: Receive, route: str, headers: dict[str, str], limit: int
-) -> HttpRequest | None:
-    """The request with its form parsed; None when the form is malformed."""
-    announced = header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > limit + _FORM_OVERHEAD_BYTES:
-        raise BodyTooLarge
-    request = Request(scope, _limited(receive, limit + _FORM_OVERHEAD_BYTES))
-    try:
-        form = await request.form(
-            max_files=1, max_fields=MAX_FORM_FIELDS, max_part_size=_FORM_OVERHEAD_BYTES
-        )
-    except (MultiPartException, HTTPException):
-        return None
-    except ClientDisconnect as error:
-        raise Disconnected from error
-    fields: dict[str, str] = {}
-    files: list[bytes] = []
-    for name, part in form.multi_items():
-        if isinstance(part, UploadFile):
-            files.append(await part.read())
-        else:
-            fields.setdefault(name, part)
-    await form.close()
-    return HttpRequest(scope["method"], route, headers, b"", fields, files)
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """A body that is read up to a limit and no further."""
-    read = 0
-
-    async def receive_limited() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > limit:
-            raise BodyTooLarge
-        return message
-
-    return receive_limited

@@ -1,11 +1,9 @@
 """HTTP as uvicorn speaks it, but for the first API, whose clients get JSON even when they break it.
 
 Clients of the first API read only the body, and some write their parameters as they are: raw UTF-8,
-blanks, very long lists. uvicorn answers what its parser refuses with 400 and a text, and an address
-of more than 65,535 bytes or with bytes beyond ASCII as well.
+blanks, very long lists. uvicorn answers what its parser refuses with 400 and a text, and every
+address of more than 65,535 bytes as well.
 """
-
-import re
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,11 +17,10 @@ MAX_URL_BYTES = 60_000
 """What is longer is cut: more than any method takes, less than the parser of addresses refuses."""
 
 _TARGET_WITHIN_BYTES = 256
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
-class Protocol(HttpToolsProtocol):
-    """One connection. See `HttpToolsProtocol` for what calls these methods."""
+class Connection(HttpToolsProtocol):
+    """A connection. See `HttpToolsProtocol` for what calls these methods."""
 
     url: bytes = b""
     _latest: bytes = b""
@@ -40,8 +37,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete, and the application is called."""
-        if len(self.url) > MAX_URL_BYTES or not self.url.isascii():
-            self.url = _BEYOND_ASCII.sub(_escaped, self.url[:MAX_URL_BYTES])[:MAX_URL_BYTES]
+        self.url = self.url[:MAX_URL_BYTES]
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -61,11 +57,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def _path(self) -> str:
-        """The path that was asked for, as far as it can be told: the method may be what is wrong."""
+        """The path that was asked for, even where the method before it is what is wrong."""
         _, _, after_method = self._latest.partition(b" ")
         target = self.url or after_method.partition(b" ")[0]
         return target.partition(b"?")[0].decode("latin-1")
-
-
-def _escaped(found: re.Match[bytes]) -> bytes:
-    return b"%%%02X" % found[0][0]

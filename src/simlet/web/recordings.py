@@ -10,7 +10,7 @@ _WHAT = "recording"
 
 
 def recording_url(runtime: Runtime, rental: RentalView) -> str | None:
-    """The address of the recording that answered a rental; None when there is none.
+    """The address of the recording that answered a rental; None when there is none any more.
 
     The address works as long as the recording is kept, and is the same each time it is asked for.
     """
@@ -18,6 +18,8 @@ def recording_url(runtime: Runtime, rental: RentalView) -> str | None:
         return None
     keep_s = runtime.settings.retention.texts_hours * 3600
     expires_s = rental.message_kept_at_ms // 1000 + keep_s
+    if runtime.clock.now_ms() // 1000 >= expires_s:
+        return None
     reference = sign_reference(runtime.recording_key, _WHAT, rental.message_id, expires_s)
     return f"{runtime.base_url}{PATH}{reference}.wav"
 

@@ -41,17 +41,17 @@ class Beat:
         while not self._stopping:
             turn = asyncio.ensure_future(self._turn())
             try:
-                more = await asyncio.shield(turn)
+                pause_s = await asyncio.shield(turn)
             except asyncio.CancelledError:
                 await turn
                 raise
-            if not more:
-                await self.clock.sleep(self.pause_s)
+            if pause_s:
+                await self.clock.sleep(pause_s)
 
-    async def _turn(self) -> bool:
+    async def _turn(self) -> float:
+        """The pause to make after it, in seconds."""
         try:
-            return await self.work()
+            return 0.0 if await self.work() else self.pause_s
         except Exception:  # noqa: BLE001 - logged, and the rest goes on
             _log.exception("worker_failed", worker=self.name)
-            await self.clock.sleep(AFTER_FAULT_S)
-            return False
+            return AFTER_FAULT_S

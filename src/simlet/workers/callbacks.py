@@ -5,6 +5,7 @@ attempt that nobody recorded is made again after its lease.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from simlet.domain.inbound import MessageKind
 from simlet.domain.rental import RentalState
 from simlet.flows.deliver_callbacks import (
     Delivery,
+    Room,
     claim_callbacks,
     headers_for,
     queue_callbacks,
@@ -31,6 +33,7 @@ QUEUE_PAGE = 1000
 PAUSE_S = 0.2
 STOP_GRACE_S = 1.0
 _LEASE_MARGIN_S = 30
+_ACCOUNTS_AT_LEAST = 4
 
 _log = get_log("callbacks")
 
@@ -46,13 +49,17 @@ def queueing(runtime: Runtime) -> Beat:
 
 @dataclass(slots=True)
 class Posting:
-    """The worker that posts what is due; a slow address holds up nothing but its own place."""
+    """The worker that posts what is due.
+
+    An account has at most a quarter of the places, so that one whose address never answers does
+    not hold up the others.
+    """
 
     runtime: Runtime
     poster: Poster
     recording_url: RecordingUrl
     _beat: Beat = field(init=False)
-    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _under_way: dict[asyncio.Task[None], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._beat = Beat("callback_posts", self._turn, PAUSE_S, self.runtime.clock)
@@ -72,17 +79,24 @@ class Posting:
         await self.poster.close()
 
     async def _turn(self) -> bool:
-        places = self.runtime.settings.callbacks.concurrency - len(self._under_way)
-        if places < 1:
+        room = self._room()
+        if room.places < 1:
             return False
         lease_s = int(self.runtime.settings.callbacks.timeout_s) + _LEASE_MARGIN_S
         now_ms = self.runtime.clock.now_ms()
-        due = await self.runtime.db.write(claim_callbacks, now_ms, lease_s, places)
-        for delivery in due:
+        for delivery in await self.runtime.db.write(claim_callbacks, now_ms, lease_s, room):
             task = asyncio.create_task(self._post(delivery))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._under_way[task] = delivery.callback.account_id
+            task.add_done_callback(self._under_way.pop)
         return False
+
+    def _room(self) -> Room:
+        all_places = self.runtime.settings.callbacks.concurrency
+        return Room(
+            places=all_places - len(self._under_way),
+            per_account=max(1, all_places // _ACCOUNTS_AT_LEAST),
+            under_way=Counter(self._under_way.values()),
+        )
 
     async def _post(self, delivery: Delivery) -> None:
         try:

@@ -33,6 +33,11 @@ MAX_TEXT_CHARS = 40_000
 MAX_SENDER_CHARS = 64
 MAX_ID_CHARS = 200
 _NUMBER = re.compile(r"\+?\d{3,15}", re.ASCII)
+_BETWEEN_DIGITS = re.compile("[ .()\u00a0-]")
+# An escape of JSON; the group takes one that is half of a surrogate pair without its other half.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
 _NO_SECRET = bytes(32)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -57,6 +62,7 @@ class _Call(Struct):
 
 
 _messages = msgspec.json.Decoder(_Message)
+_calls = msgspec.json.Decoder(_Call)
 _raws = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
 
@@ -116,34 +122,66 @@ class HttpDriver:
                 return _answer(413, error=f"recording: expected at most {limit} bytes")
             if wav[:4] != b"RIFF" or wav[8:12] != b"WAVE":
                 raise invalid("recording", "expected a WAV file")
-        inbound = _inbound(
-            MessageKind.CALL, call.to, call.sender, call.transcript or "", call.started_at, call.id
-        )
+        at_ms = _milliseconds(call.started_at, "started_at")
+        transcript = call.transcript or ""
+        inbound = _inbound(MessageKind.CALL, call.to, call.sender, transcript, at_ms, call.id)
         (fate,) = await self.tools.deliver([replace(inbound, recording=wav)])
         return _answer(503 if fate is Fate.FAILED else 200, results=[_result(fate)])
 
 
 def _split(body: bytes, *, single: bool) -> list[Raw]:
+    body = _readable(body)
+    try:
+        raws = [Raw(body)] if single else _raws.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _not_json() from error
+    if len(raws) > MAX_BATCH:
+        raise invalid("body", f"expected at most {MAX_BATCH} messages")
+    return raws
+
+
+def _readable(body: bytes) -> bytes:
+    """The body as a decoder takes it, if it is JSON in UTF-8.
+
+    Gateways cut long texts between two halves of a character and write half an escape: it is
+    mended, as the message must not be lost for it.
+
+    Raises:
+        Refused: INVALID.
+    """
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise invalid("body", "expected UTF-8") from error
+    if _is_json(body):
+        return body
+    mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], body)
+    if not _is_json(mended):
+        raise _not_json()
+    return mended
+
+
+def _is_json(body: bytes) -> bool:
     try:
         _anything.decode(body)
-        raws = [Raw(body)] if single else _raws.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise invalid("body", "expected JSON: an object, or an array of objects") from error
-    if len(raws) > MAX_BATCH:
-        raise invalid("body", f"expected at most {MAX_BATCH} messages")
-    return raws
+    except msgspec.ValidationError:
+        return True  # a number out of range: the message that holds it is told
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def _not_json() -> Refused:
+    return invalid("body", "expected JSON: an object, or an array of objects")
 
 
 def _parsed(raw: Raw) -> Inbound | str:
     """The message, or a sentence that says what is wrong with it."""
     try:
         one = _messages.decode(raw)
-        return _inbound(MessageKind.SMS, one.to, one.sender, one.text, one.sent_at, one.id)
-    except msgspec.ValidationError as error:
+        at_ms = _milliseconds(one.sent_at, "sent_at")
+        return _inbound(MessageKind.SMS, one.to, one.sender, one.text, at_ms, one.id)
+    except msgspec.DecodeError as error:
         return f"{error}".replace("`", "'")
     except Refused as refused:
         return refused.sentence
@@ -154,7 +192,7 @@ def _inbound(
     to: str,
     sender: str,
     text: str,
-    sent_at: datetime | None,
+    sent_at_ms: int | None,
     source_id: str | int | None,
 ) -> Inbound:
     if len(text) > MAX_TEXT_CHARS:
@@ -168,43 +206,40 @@ def _inbound(
         _number(to),
         storable(sender),
         storable(text),
-        _milliseconds(sent_at),
+        sent_at_ms,
         None if source_id is None else storable(str(source_id)),
     )
 
 
 def _number(to: str) -> str:
-    """E.164 for our own sort of numbers; others are kept as they are, for the operator to see."""
+    """E.164 for our own sort of numbers; the digits of others, for the operator to see."""
     try:
         return parse_number(to, "to")
     except Refused:
-        if _NUMBER.fullmatch(to) is None:
+        digits = _BETWEEN_DIGITS.sub("", to)
+        if _NUMBER.fullmatch(digits) is None:
             raise
-        return to
+        return digits
 
 
-def _milliseconds(at: datetime | None) -> int | None:
+def _milliseconds(at: datetime | None, name: str) -> int | None:
     if at is None:
         return None
     if not _EARLIEST <= at < _LATEST:
-        raise invalid("sent_at", "expected a time between 2000 and 2200")
+        raise invalid(name, "expected a time between 2000 and 2200")
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
 
 def _parse_call(request: HttpRequest) -> _Call:
     """A call from a form's fields, from its field `call` as JSON, or from a JSON body."""
+    fields = {name: text for name, text in request.fields.items() if text}
     try:
-        if request.fields.get("call"):
-            return msgspec.json.decode(request.fields["call"], type=_Call)
-        if request.fields or request.files:
-            fields = {name: text for name, text in request.fields.items() if text}
-            return msgspec.convert(fields, _Call, strict=False)
-        request.body.decode("utf-8")
-        return msgspec.json.decode(request.body, type=_Call)
-    except msgspec.ValidationError as error:
+        if "call" not in fields and (fields or request.files):
+            return msgspec.convert(fields, _Call)
+        body = fields["call"].encode() if fields else request.body
+        return _calls.decode(_readable(body))
+    except msgspec.DecodeError as error:
         raise invalid("call", f"{error}".replace("`", "'")) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise invalid("body", "expected a form, or JSON in UTF-8") from error
 
 
 def _result(fate: Fate) -> dict[str, str]:

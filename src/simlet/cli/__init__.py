@@ -1,0 +1,5 @@
+"""The command line: `main` is the console script `simlet`."""
+
+from simlet.cli.program import main
+
+__all__ = ["main"]

@@ -1,0 +1,97 @@
+"""`simlet demo`: a server with an embedded database and pretend lines, and what to try on it."""
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from simlet.cli.database import now_ms, with_database
+from simlet.cli.demo_seed import seed
+from simlet.cli.output import Output, json_option
+from simlet.cli.serve import serve_settings
+from simlet.config import Settings, load_settings
+from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_token, hash_secret
+
+DATABASE_NAME = "simlet.db"
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="0 lets the system pick a free one.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".demo"),
+    show_default=True,
+    help="The folder of the demo's database; delete it to begin anew.",
+)
+@json_option
+def demo(output: Output, port: int, data: Path) -> None:
+    """Try simlet: 50 pretend lines, a dealer with 1,000,000 đồng, and the lines to type."""
+    data.mkdir(parents=True, exist_ok=True)
+    settings = _settings(port, data)
+    token = format_token(secrets.token_bytes(TOKEN_RANDOM_BYTES))
+    with_database(settings, lambda db: db.write(seed, hash_secret(token), now_ms()))
+    serve_settings(settings, lambda address: _tell(output, address, token))
+
+
+def _settings(port: int, data: Path) -> Settings:
+    """The settings of the environment, with the demo's address and database."""
+    own = {
+        "SIMLET_LISTEN": f"127.0.0.1:{port}",
+        "SIMLET_DATABASE_URL": f"sqlite:///{data.absolute() / DATABASE_NAME}",
+    }
+    # People read this log between the lines they try; what the environment asks for wins.
+    quiet = {"SIMLET_LOG_FORMAT": "console", "SIMLET_LOG_LEVEL": "warning"}
+    return load_settings(quiet | dict(os.environ) | own)
+
+
+def _tell(output: Output, address: str, token: str) -> None:
+    if output.json:
+        output.document({"address": address, "token": token})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(f"\nsimlet serves {address}", style="bold"))
+    console.print(Text(f"The token of the dealer, shown this once: {token}"))
+    console.print(Text("A whole round, to be pasted into another terminal line by line:"))
+    for title, command in round_commands(address, token):
+        console.print(Text(f"\n# {title}", style="dim"))
+        # As it is: a line that was broken at the edge could not be pasted.
+        click.echo(command)
+    console.print(Text("\nCtrl-C stops it."))
+
+
+def round_commands(address: str, token: str) -> list[tuple[str, str]]:
+    """The lines of a whole round for a shell, each with what it does.
+
+    Args:
+        address: where the server is, without a closing slash.
+        token: the dealer's.
+    """
+
+    def show(path: str) -> str:
+        return f'curl -s "{address}/api/{path}&token={token}"; echo'
+
+    rent = f'R=$(curl -s "{address}/api/register-service/?serviceId=02.97&token={token}")'
+    keep = """N=$(echo "$R" | sed 's/.*"request_id":"\\([0-9]*\\)".*/\\1/')"""
+    return [
+        ("the balance", show("?show=balance")),
+        ("the networks", show("?show=networks")),
+        ("the services", show("?show=service")),
+        ("rent a number for service 02.97, and keep the id of the rental in $N", rent),
+        ("what was answered", 'echo "$R"'),
+        ("the id", f'{keep}; echo "$N"'),
+        ("ask for the code: it is waited for", show("?show=code&ID=$N")),
+        ("a pretend SMS arrives within 4 seconds", "sleep 5"),
+        ("ask again: here is the code", show("?show=code&ID=$N")),
+        ("the balance, less the price", show("?show=balance")),
+        ("the history", show("?show=history")),
+    ]

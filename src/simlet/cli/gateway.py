@@ -1,0 +1,73 @@
+"""`simlet gateway`: configured equipment, and the secrets of those who post to us."""
+
+import re
+import secrets
+
+import click
+
+from simlet.cli.database import now_ms, read, write
+from simlet.cli.output import Output, json_option
+from simlet.domain.errors import invalid
+from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_gateway_secret, hash_secret
+from simlet.flows import browse, manage_gateways
+from simlet.gateways.registry import KINDS
+
+Value = str | int | float | bool
+
+_COLUMNS = {"id": "ID", "name": "NAME", "kind": "KIND", "settings": "SETTINGS"}
+_TRUTHS = {"true": True, "false": False}
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+_DECIMAL = re.compile(r"-?\d{1,18}\.\d{1,18}", re.ASCII)
+
+
+@click.group()
+def gateway() -> None:
+    """Gateways: equipment, and what posts messages to us."""
+
+
+@gateway.command()
+@click.argument("name")
+@click.option("--kind", required=True, type=click.Choice(sorted(KINDS)), help="What it is.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of its kind.")
+@json_option
+def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
+    """Add a gateway; its secret, if its kind has one, is shown this once."""
+    if name == manage_gateways.CONSOLE:
+        raise invalid("name", f"{name} is kept for `simlet sms`")
+    settings = KINDS[kind].check(dict(_setting(pair) for pair in pairs))
+    secret = None
+    if KINDS[kind].takes_secret:
+        secret = format_gateway_secret(secrets.token_bytes(TOKEN_RANDOM_BYTES))
+    hashed = None if secret is None else hash_secret(secret)
+    gateway_id = write(manage_gateways.add_gateway, name, kind, settings, hashed, now_ms())
+    words = f"Gateway {name!r} is added."
+    if secret is not None:
+        words += f"\nIts secret, shown this once:\n{secret}"
+    facts = {"id": gateway_id, "name": name, "kind": kind, "settings": settings, "secret": secret}
+    output.say(words, facts)
+
+
+def _setting(pair: str) -> tuple[str, Value]:
+    name, given, text = pair.partition("=")
+    if not name or not given:
+        raise click.BadParameter("expected KEY=VALUE.", param_hint="--set")
+    return name, _value(text)
+
+
+def _value(text: str) -> Value:
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return _TRUTHS.get(text, text)
+
+
+@gateway.command("list")
+@json_option
+def list_gateways(output: Output) -> None:
+    """List all gateways."""
+    rows = [
+        {"id": one.id, "name": one.name, "kind": one.kind, "settings": one.settings}
+        for one in read(browse.list_gateways)
+    ]
+    output.rows(rows, _COLUMNS, "There are no gateways.")

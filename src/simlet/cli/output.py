@@ -1,0 +1,107 @@
+"""What a command says: a sentence or a table for people, one JSON document for programs."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Where nobody looks at a terminal no value may be cut or broken into two lines.
+_UNBROKEN_COLUMNS = 100_000
+
+Facts = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a command's results go: standard output, in one of the two forms."""
+
+    json: bool
+
+    def say(self, sentence: str, facts: object) -> None:
+        """One result: a sentence, or the facts as a JSON document."""
+        if self.json:
+            self.document(facts)
+        else:
+            click.echo(sentence)
+
+    def document(self, facts: object) -> None:
+        """One JSON document, in UTF-8 whatever the terminal speaks."""
+        click.echo(msgspec.json.encode(facts))
+
+    def rows(self, rows: Sequence[Facts], columns: Mapping[str, str], empty: str) -> None:
+        """Many results: a table, or an array.
+
+        Args:
+            rows: the facts of each row.
+            columns: the titles of the table's columns by the names of the facts they show.
+            empty: the sentence that stands in place of an empty table.
+        """
+        if self.json:
+            self.document(rows)
+        elif not rows:
+            click.echo(empty)
+        else:
+            _print(_table(rows, columns))
+
+
+def _to_output(_context: click.Context, _option: click.Parameter, wanted: bool) -> Output:
+    return Output(wanted)
+
+
+json_option = click.option(
+    "--json",
+    "output",
+    is_flag=True,
+    callback=_to_output,
+    help="Print one JSON document, for programs.",
+)
+"""The option of every command; it gives the command its `output`."""
+
+
+def time_text(at_ms: object) -> str:
+    """UTC milliseconds as people read a time; empty for None."""
+    if not isinstance(at_ms, int):
+        return ""
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def _table(rows: Iterable[Facts], columns: Mapping[str, str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)
+    for title in columns.values():
+        table.add_column(Text(title), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(name, row[name]) for name in columns))
+    return table
+
+
+def _cell(name: str, value: object) -> Text:
+    if name.endswith("_at_ms"):
+        return Text(time_text(value))
+    is_figure = isinstance(value, int) and not isinstance(value, bool)
+    return Text(_words(value), justify="right" if is_figure else "left")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value)
+    return "" if value is None else str(value)
+
+
+def _print(table: Table) -> None:
+    if sys.stdout.isatty():
+        Console().print(table)
+    else:
+        # Told apart by the stream alone: FORCE_COLOR and its like must not reach a pipe.
+        console = Console(width=_UNBROKEN_COLUMNS, color_system=None, force_terminal=False)
+        console.print(table)

@@ -1,0 +1,41 @@
+"""`simlet serve`: the server, until SIGTERM or SIGINT."""
+
+import click
+
+from simlet.cli.database import command_settings
+from simlet.cli.output import Output, json_option
+from simlet.config import Settings
+from simlet.service import Ready, run
+
+
+@click.command()
+@json_option
+def serve(output: Output) -> None:
+    """Run the server until SIGTERM or Ctrl-C.
+
+    An empty database gets its schema. The log goes to standard error.
+    """
+    serve_settings(
+        command_settings(),
+        lambda address: output.say(f"simlet serves {address}", {"address": address}),
+    )
+
+
+def serve_settings(settings: Settings, ready: Ready) -> None:
+    """Runs the server with these settings.
+
+    Args:
+        settings: the whole tree.
+        ready: is called once with the address, when the server takes requests.
+
+    Raises:
+        click.ClickException: the address cannot be listened on.
+        DatabaseFault: the database cannot be used, or has another schema.
+    """
+    try:
+        run(settings, ready)
+    except OSError as error:
+        words = error.strerror or type(error).__name__
+        raise click.ClickException(
+            f"The server at {settings.listen} could not go on: {words}."
+        ) from error
