@@ -2,19 +2,20 @@
 
 import os
 import secrets
+import socket
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from simlet.cli.database import now_ms, with_database
 from simlet.cli.demo_seed import seed
-from simlet.cli.output import Output, json_option
-from simlet.cli.serve import serve_settings
+from simlet.cli.output import Output, console, json_option
+from simlet.cli.serve import cannot_serve, serve_settings
 from simlet.config import Settings, load_settings
 from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_token, hash_secret
 
+HOST = "127.0.0.1"
 DATABASE_NAME = "simlet.db"
 
 
@@ -38,6 +39,7 @@ def demo(output: Output, port: int, data: Path) -> None:
     """Try simlet: 50 pretend lines, a dealer with 1,000,000 đồng, and the lines to type."""
     data.mkdir(parents=True, exist_ok=True)
     settings = _settings(port, data)
+    _check_port(port)
     token = format_token(secrets.token_bytes(TOKEN_RANDOM_BYTES))
     with_database(settings, lambda db: db.write(seed, hash_secret(token), now_ms()))
     serve_settings(settings, lambda address: _tell(output, address, token))
@@ -46,7 +48,7 @@ def demo(output: Output, port: int, data: Path) -> None:
 def _settings(port: int, data: Path) -> Settings:
     """The settings of the environment, with the demo's address and database."""
     own = {
-        "SIMLET_LISTEN": f"127.0.0.1:{port}",
+        "SIMLET_LISTEN": f"{HOST}:{port}",
         "SIMLET_DATABASE_URL": f"sqlite:///{data.absolute() / DATABASE_NAME}",
     }
     # People read this log between the lines they try; what the environment asks for wins.
@@ -54,19 +56,29 @@ def _settings(port: int, data: Path) -> Settings:
     return load_settings(quiet | dict(os.environ) | own)
 
 
+def _check_port(port: int) -> None:
+    """Before the token changes: a second demo must not take it from the one that runs."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise click.ClickException(cannot_serve(f"{HOST}:{port}", error)) from error
+
+
 def _tell(output: Output, address: str, token: str) -> None:
     if output.json:
         output.document({"address": address, "token": token})
         return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(Text(f"\nsimlet serves {address}", style="bold"))
-    console.print(Text(f"The token of the dealer, shown this once: {token}"))
-    console.print(Text("A whole round, to be pasted into another terminal line by line:"))
+    shown = console()
+    shown.print(Text(f"\nsimlet serves {address}", style="bold"))
+    shown.print(Text(f"The token of the dealer, shown this once: {token}"), soft_wrap=True)
+    shown.print(Text("A whole round, to be pasted into another terminal line by line:"))
     for title, command in round_commands(address, token):
-        console.print(Text(f"\n# {title}", style="dim"))
+        shown.print(Text(f"\n# {title}", style="dim"))
         # As it is: a line that was broken at the edge could not be pasted.
         click.echo(command)
-    console.print(Text("\nCtrl-C stops it."))
+    shown.print(Text("\nCtrl-C stops it."))
 
 
 def round_commands(address: str, token: str) -> list[tuple[str, str]]:
@@ -77,21 +89,21 @@ def round_commands(address: str, token: str) -> list[tuple[str, str]]:
         token: the dealer's.
     """
 
-    def show(path: str) -> str:
-        return f'curl -s "{address}/api/{path}&token={token}"; echo'
+    def show(query: str) -> str:
+        return f"curl -s '{address}/api/?show={query}&token={token}'; echo"
 
-    rent = f'R=$(curl -s "{address}/api/register-service/?serviceId=02.97&token={token}")'
-    keep = """N=$(echo "$R" | sed 's/.*"request_id":"\\([0-9]*\\)".*/\\1/')"""
+    rent = f"R=$(curl -s '{address}/api/register-service/?serviceId=02.97&token={token}')"
+    code = f'curl -s "{address}/api/?show=code&ID=$N&token={token}"; echo'
+    keep = """N=$(echo "$R" | sed 's/.*"request_id":"\\([0-9]*\\)".*/\\1/'); echo "$N\""""
     return [
-        ("the balance", show("?show=balance")),
-        ("the networks", show("?show=networks")),
-        ("the services", show("?show=service")),
-        ("rent a number for service 02.97, and keep the id of the rental in $N", rent),
-        ("what was answered", 'echo "$R"'),
-        ("the id", f'{keep}; echo "$N"'),
-        ("ask for the code: it is waited for", show("?show=code&ID=$N")),
+        ("the balance", show("balance")),
+        ("the networks", show("networks")),
+        ("the services", show("service")),
+        ("rent a number for service 02.97", f'{rent}; echo "$R"'),
+        ("keep the id of the rental", keep),
+        ("ask for the code: it is waited for", code),
         ("a pretend SMS arrives within 4 seconds", "sleep 5"),
-        ("ask again: here is the code", show("?show=code&ID=$N")),
-        ("the balance, less the price", show("?show=balance")),
-        ("the history", show("?show=history")),
+        ("ask again: here is the code", code),
+        ("the balance, less the price", show("balance")),
+        ("the history", show("history")),
     ]

@@ -165,7 +165,7 @@ def _tell(output: Output, report: _Report) -> None:
         return
     click.echo(f"{_counted(report.added, 'line was', 'lines were')} added.")
     if report.bad:
-        click.echo(f"{_counted(len(report.bad), 'row was', 'rows were')} left out or bad:")
+        click.echo(f"{_counted(len(report.bad), 'row was', 'rows were')} left out:")
         output.rows(report.bad[:SHOWN_BAD_ROWS], _BAD_COLUMNS, "")
     if len(report.bad) > SHOWN_BAD_ROWS:
         click.echo(f"… and {len(report.bad) - SHOWN_BAD_ROWS} more; --json tells all of them.")

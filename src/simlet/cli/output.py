@@ -48,7 +48,7 @@ class Output:
         elif not rows:
             click.echo(empty)
         else:
-            _print(_table(rows, columns))
+            console().print(_table(rows, columns))
 
 
 def _to_output(_context: click.Context, _option: click.Parameter, wanted: bool) -> Output:
@@ -98,10 +98,11 @@ def _words(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _print(table: Table) -> None:
+def console() -> Console:
+    """Standard output: in colours and as wide as the terminal, plain and unbroken elsewhere."""
     if sys.stdout.isatty():
-        Console().print(table)
-    else:
-        # Told apart by the stream alone: FORCE_COLOR and its like must not reach a pipe.
-        console = Console(width=_UNBROKEN_COLUMNS, color_system=None, force_terminal=False)
-        console.print(table)
+        return Console(highlight=False)
+    # Told apart by the stream alone: FORCE_COLOR and its like must not reach a pipe.
+    return Console(
+        width=_UNBROKEN_COLUMNS, color_system=None, force_terminal=False, highlight=False
+    )

@@ -4,7 +4,7 @@ import getpass
 
 import click
 
-MAX_PERSON_CHARS = 128
+from simlet.domain.principal import MAX_PERSON_CHARS
 
 by_option = click.option(
     "--by",

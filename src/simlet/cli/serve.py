@@ -35,7 +35,9 @@ def serve_settings(settings: Settings, ready: Ready) -> None:
     try:
         run(settings, ready)
     except OSError as error:
-        words = error.strerror or type(error).__name__
-        raise click.ClickException(
-            f"The server at {settings.listen} could not go on: {words}."
-        ) from error
+        raise click.ClickException(cannot_serve(settings.listen, error)) from error
+
+
+def cannot_serve(listen: str, error: OSError) -> str:
+    """The sentence for an address that cannot be listened on."""
+    return f"The address {listen} cannot be served on: {error.strerror or type(error).__name__}."

@@ -61,10 +61,11 @@ vi  mã đăng ký | mã bảo mật | mã an toàn | mã pin | mã một lần 
 vi  mã khôi phục | mã mở khóa | mã đặt lại | mã số xác thực | mã số xác nhận | mã số bí mật
 vi  mã bí mật | mã sms | số xác thực | số xác nhận | mật khẩu otp | mật khẩu một lần | smart otp
 vi  mật mã | mã kiểm tra | mã xác nhập | mã số xác minh | mã giao dịch otp | mã cấp lại mật khẩu
-en  verification code | verification pin | verification number | verify code | security code
-en  verification password | validation code | confirmation code | authentication code
-en  auth code | authorization code | authorisation code | activation code | login code
-en  log in code | signin code | sign in code | access code | passcode | pass code
+ms  tac | kod tac
+en  safekey | securecode | verification code | verification pin | verification number
+en  verify code | security code | verification password | validation code | confirmation code
+en  authentication code | auth code | authorization code | authorisation code | activation code
+en  login code | log in code | signin code | sign in code | access code | passcode | pass code
 en  one time password | one time code | one time pin | one time passcode | single use code
 en  dynamic password | 2fa | two factor code | mfa | tfa | totp | recovery code | reset code
 en  registration code | vcode | sms code | security pin | login pin | login otp | otp code
@@ -88,7 +89,7 @@ pl  hasło jednorazowe | kod autoryzacyjny | kodem weryfikacyjnym | kod dostępu
 nl  verificatiecode | beveiligingscode | bevestigingscode | inlogcode | toegangscode
 ru  код подтверждения | код проверки | код доступа | проверочный код | код активации
 ru  код для входа | код авторизации | код безопасности | одноразовый код | одноразовый пароль
-ru  смс-код | код смс | код верификации | код регистрации | кодом подтверждения
+ru  код смс | код верификации | код регистрации | кодом подтверждения
 uk  код підтвердження | код перевірки | код доступу
 zh  验证码 | 校验码 | 驗證碼 | 動態碼 | 动态码 | 动态密码 | 動態密碼 | 确认码 | 確認碼 | 安全码
 zh  安全碼 | 激活码 | 随机码 | 随机密码 | 短信码 | 登录码 | 登入碼 | 一次性密码 | 一次性密碼
@@ -97,9 +98,9 @@ ja  認証コード | 確認コード | 認証番号 | 確認番号 | ワンタ�
 ja  セキュリティコード | ログインコード | 認証キー | パスコード | 本人確認コード
 ko  인증번호 | 인증 번호 | 인증코드 | 인증 코드 | 확인코드 | 확인 코드 | 보안코드 | 보안 코드
 ko  일회용 비밀번호 | 로그인 코드 | 확인번호
-ar  كود الدخول | رمز الوصول | رمز تسجيل الدخول
-ar  رمز التحقق | رمز التأكيد | رمز الدخول | رمز التفعيل | كود التحقق | كود التفعيل | رمز الأمان
-ar  كلمة مرور لمرة واحدة | رمز تحقق | رمز تفعيل
+ar  كود الدخول | رمز الوصول | رمز تسجيل الدخول | رمز التحقق | رمز التأكيد | رمز الدخول
+ar  رمز التفعيل | كود التحقق | كود التفعيل | رمز الأمان | كلمة مرور لمرة واحدة | رمز تحقق
+ar  رمز تفعيل
 fa  کد تایید | کد تأیید | رمز پویا | کد فعال سازی | رمز یکبار مصرف | کد ورود
 he  קוד אימות | קוד האימות | קוד הכניסה
 hi  ओटीपी | सत्यापन कोड | सुरक्षा कोड | वेरिफिकेशन कोड | वन टाइम पासवर्ड
@@ -110,10 +111,10 @@ el  κωδικός επαλήθευσης | κωδικός επιβεβαίωσ�
 """
 
 _WORD = """
+en  code number | pin number | password number | code | codes | pin | password | verification
+en  authentication | pincode | pin code | token
 vi  mã | mã số | dãy số | con số | mật khẩu | mã mới | 4 số | 5 số | 6 số | 8 số | 4 chữ số
-vi  6 chữ số
-vi  mk | pwd | passwd
-en  code | codes | pin | password | verification | authentication | pincode | pin code | token
+vi  6 chữ số | mk | pwd | passwd
 de  passwort | kennwort
 fr  mot de passe
 es  código | codigos | clave | contraseña
@@ -131,7 +132,8 @@ da  engangskode
 nl  wachtwoord
 fi  koodi | koodisi
 hr  lozinka | šifra
-sw  msimbo | nambari ya siri
+sw  msimbo | nambari ya siri | nambari yako ya siri
+uz  kodi | kodingiz
 ru  код | пароль
 el  κωδικός | κωδικό
 zh  密码 | 密碼 | 口令 | 代码 | 代碼
@@ -154,6 +156,7 @@ ta  குறியீடு
 """
 
 _OTHER = """
+vi  puk | mã puk | mã bảo hành | mã kiện | mã niêm phong | mã dịch vụ | mã số dịch vụ | mã trạm
 vi  số | số điện thoại | sđt | tk | stk | số tk | số tài khoản | số thẻ | thẻ số | đuôi
 vi  số đuôi | số cuối | mã giao dịch | mã gd | giao dịch số | gd số | số gd | mã tham chiếu
 vi  mã ref | mã đơn hàng | mã đơn | mã đh | đơn hàng số | đh | mã vận đơn | mã khách hàng
@@ -167,10 +170,11 @@ vi  mã ck | mã tra cứu | mã biên lai | mã máy | mã thiết bị | mã p
 vi  mã tài khoản | mã kiện hàng | mã thanh toán | mã cước | mã gói cước | mã tin | số tiền | st
 vi  số dư | sd | tổng tiền | tổng | phí | giá | thu hộ | cod | lô | phòng | mã bàn | số lượng
 vi  số seri | cmnd | cccd | số cmnd | số cccd | hộ chiếu | biển số | bks | bsx | mã số nhân viên
-vi  mã số khách hàng | mã số sinh viên | mã số đơn hàng | mã số học sinh | mã số gd
-vi  mã số hồ sơ | mã số bhxh | lúc | ngày | mã suất chiếu | ghế | mã ghế | mã định danh | từ số
-vi  nd | nội dung | mã nạp | mã thẻ cào | mã trúng thưởng | mã bài | mã học viên | mã môn
-vi  mã phòng | 4 số cuối | 4 số đuôi | số báo danh | sbd | mã dự thi | mã số dự thi
+vi  mã số khách hàng | mã số sinh viên | mã số đơn hàng | mã số học sinh | mã số gd | mã hs
+vi  mã ts | mã hv | mã bn | mã dv | mã bhyt | mã cb | mã số hồ sơ | mã số bhxh | lúc | ngày
+vi  mã suất chiếu | ghế | mã ghế | mã định danh | từ số | nd | nội dung | mã nạp | mã thẻ cào
+vi  mã trúng thưởng | mã bài | mã học viên | mã môn | mã phòng | 4 số cuối | 4 số đuôi
+vi  số báo danh | sbd | mã dự thi | mã số dự thi
 en  serial | order number | order no | order id | order code | ref | ref no | reference | ref id
 en  no | nr | reference number | reference no | reference code | reference id | txn | txn id
 en  trx | utr | rrn | transaction id | transaction no | transaction number | transaction code
@@ -204,8 +208,7 @@ id  nomor | kode transaksi | tagihan | kode pos | kode referral | nomor rekening
 tr  sipariş no | takip no | fatura | tutar | numaralı | iban
 pl  przesyłka | faktura | kwota | kod rabatowy | numer
 nl  bestelnummer | kortingscode | rekeningnummer
-ru  заказ № | сумма | баланс | номер | номер заказа | договор | промокод | трек-номер
-ru  квитанция | накладная
+ru  сумма | баланс | номер | номер заказа | договор | промокод | квитанция | накладная
 uk  сума
 zh  订单号 | 訂單編號 | 单号 | 運單號 | 运单号 | 尾号 | 尾號 | 账号 | 帳號 | 余额 | 餘額 | 金额
 zh  金額 | 取件码 | 优惠码 | 優惠碼 | 折扣码 | 编号 | 流水号 | 订单编号 | 卡号 | 邮编
@@ -222,10 +225,11 @@ km  លេខគណនី
 """
 
 _TOPIC = """
-vi  tài khoản | giao dịch | gd | hợp đồng | hồ sơ | gói | gói cước | thẻ tín dụng | thẻ ghi nợ
-vi  thẻ | gửi | thiết bị | phiên | yêu cầu
-en  account | transaction | case | card | policy | contract | payment | purchase | request
-en  device | application | track
+vi  khách hàng | hội viên | thành viên | người dùng | tên đăng nhập | tài khoản | giao dịch | gd
+vi  hợp đồng | hồ sơ | gói | gói cước | thẻ tín dụng | thẻ ghi nợ | thẻ | gửi | thiết bị | phiên
+vi  yêu cầu
+en  session | user | username | member | customer | client | account | transaction | case | card
+en  policy | contract | payment | purchase | request | device | application | track
 de  konto | karte | vorgang | auftrag
 fr  compte | carte | dossier
 es  cuenta | tarjeta
@@ -246,8 +250,7 @@ km  គណនី
 """
 
 _GOODS = """
-vi  đơn hàng | đơn | vận đơn | hóa đơn | bưu gửi | kiện hàng | thẻ cào | bưu kiện | vé
-vi  thẻ quà tặng
+vi  đơn hàng | đơn | vận đơn | hóa đơn | bưu gửi | kiện hàng | thẻ cào | bưu kiện | thẻ quà tặng
 en  order | invoice | ticket | parcel | package | shipment | booking | reservation | box
 en  delivery | bill | receipt | gift card
 de  bestellung
@@ -391,8 +394,9 @@ ru  для
 """
 
 _ACT = """
+en  enter the number | enter number | enter code number | enter | use | using | input | type
+en  insert | type in | key in | submit
 vi  nhập | nhập số | nhập dãy số | nhập đúng | dùng | sử dụng | gõ | điền | hãy nhập | hãy dùng
-en  enter | use | using | input | type | insert | type in | key in | submit
 de  nutzen | nutzen sie | verwenden | verwenden sie | geben sie | nutze | verwende | benutze
 fr  utilisez | saisissez | entrez | tapez
 es  ingresa | ingrese | usa | utiliza | utilice | introduce | introduzca | escribe
@@ -467,11 +471,11 @@ ja  この
 """
 
 _PROMO = """
-vi  giảm | giảm giá | giảm ngay | ưu đãi | khuyến mãi | khuyến mại | khuyen mai | hoàn tiền
-vi  quà | tặng | freeship | miễn phí vận chuyển | mua sắm | đơn từ | sale off | siêu sale
-vi  flash sale
+vi  quà tặng | tặng bạn | tặng ngay | được tặng | nhận quà | giảm | giảm giá | giảm ngay
+vi  ưu đãi | khuyến mãi | khuyến mại | hoàn tiền | freeship | miễn phí vận chuyển | mua sắm
+vi  đơn từ | sale off | siêu sale | flash sale
 en  discount | off | sale | coupon | voucher | promo | promotion | cashback | free shipping
-en  deal | save | deals | redeem | checkout | shop | sales | gift card | gift | redeem code
+en  redeem | gift card | gift | redeem code
 es  descuento | oferta | promoción
 pt  desconto | promoção
 fr  remise | réduction | offre | soldes
@@ -537,10 +541,11 @@ hi  शून्य | एक | दो | तीन | चार | पांच | �
 ar  صفر | واحد | اثنان | ثلاثة | أربعة | خمسة | ستة | سبعة | ثمانية | تسعة
 """
 
-# How the names of vouchers start.
-_VOUCHERS = """
+# How vouchers, and the keys of customers, orders and contracts, start.
+_KEY_STARTS = """
 giam | giamgia | uudai | qua | tang | banmoi | tet | noel | xmas | sale | off | deal | flash | mega
 free | freeship | ship | hot | vip | new | newbie | hello | welcome | save | promo | voucher
+kh | hd | dh | gd | sv | nv | hs | pe | inv | ord
 """
 
 _TABLES: tuple[tuple[Role, str], ...] = (
@@ -569,9 +574,10 @@ _ENOUGH = 4
 _ENOUGH_MIXED = 6
 _ENOUGH_LETTERS = 7
 _STRONG = 6
-_RULED_OUT = -10
+_RULED_OUT = -10  # it bears another name; only a strong claim from its other side helps
+_OUTDATED = -20  # it is an old code, or one not to be used
 _NEVER = 10  # a doubt that nothing outweighs
-_WINDOW_ITEMS = 24  # how far from a number its name is looked for
+_WINDOW_ITEMS = 40  # how far from a number its name is looked for
 _NEAR_WORDS = 3
 _FAR_WORDS = 8
 _ABBREVIATION_CHARS = 4
@@ -592,26 +598,19 @@ _YEAR_OR_DAY = re.compile("(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[
 _GROUPED_DIGITS = re.compile(r"[0-9][0-9 .\-]*")
 _GROUPING = re.compile(r"[ .\-]")
 _SAME = re.compile("[0-9]+|[a-z]+")
-_PROMO_CODE = re.compile("([a-z]{3,})[0-9]{1,4}k?")
+_KEY = re.compile("([a-z]{2,})[0-9]+k?")
 # Words for codes in languages that bend or join their words: kodunuz, Prüfcode, engangskoden.
 _STEMS = ("kodu", "kodo", "kode", "kody", "kodn", "sifre", "parol", "heslo", "hasl", "salasan")
 _ENDINGS = (
-    "code",
-    "codes",
-    "kode",
-    "koden",
-    "kod",
-    "koodi",
-    "passwort",
+    "code", "codes", "kode", "koden", "kod", "kodu", "kodunuz", "koodi", "koodisi", "passwort",
     "passord",
-    "kodu",
-    "kodunuz",
-)
+)  # fmt: skip
 _LETTER_SIZES = range(5, 9)
 _UNSPEAKABLE = re.compile("(?=[B-DF-HJ-NP-TV-XZ]*[AEIOUY]?[B-DF-HJ-NP-TV-XZ]*$)[A-Z]{5,8}")
 _END_CHARS = 6_000  # of a longer text only both ends are read: no code stands in its middle
 _APP_HASH_TAIL = 16  # where the hash of an app stands, blanks behind it included
 _CALL_MARK = re.compile(r"^\s*\[call\]", re.IGNORECASE)
+_SHORT_FORMS = {"tp", "tx", "p", "q", "mr", "mrs", "ms", "dr", "st"}
 _NUMBER_STARTS = frozenset("0123456789\0")
 
 _LINKS = {Role.LINK, Role.COLON}
@@ -707,6 +706,7 @@ _SHAPES = re.compile(
       | [a-z0-9.-]*[a-z0-9]\.
         (?: (?:com|net|org|vn|info|edu|gov)(?![a-z0-9])(?:/[^\s,()<>]*)? | [a-z]{2,6}/[^\s,()<>]*)
       | [a-z0-9._%+-]+@[a-z0-9.-]+
+      | (?:rm|rp|rs|vnd|usd|eur|inr|sar|aed|php|gbp)[0-9]+(?:[.,][0-9]+)*(?![0-9a-z])
     )
   | (?=[0-9])(?<![0-9a-z])(?:
         [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9])                           # hours
@@ -743,7 +743,7 @@ _APP_HASH = re.compile(
 )
 
 # The last line of a message for browsers: @host #code (WICG, "Origin-bound one-time codes").
-_BOUND_CODE = re.compile(r"@[a-z0-9.-]+ #([0-9a-z-]{3,12})(?![0-9a-z])")
+_BOUND_CODE = re.compile(r"(?<!\S)@[a-z0-9-]+(?:\.[a-z0-9-]+)+ #([0-9a-z-]{3,12})(?![0-9a-z])")
 
 
 def _blank_out(shown: str, folded: str) -> str:
@@ -846,14 +846,17 @@ def _units(table: str) -> str:
 
 
 _DIGIT_OF = _digit_words()
-_VOUCHER = re.compile(_units(_VOUCHERS))
+_KEY_START = re.compile(_units(_KEY_STARTS))
 _TIMES = {"double": 2, "triple": 3}
 _SUM_BEHIND = re.compile(rf" ?(?:(?:{_units(_SUMS)})(?![a-z0-9])|\$(?!\d)|%(?![a-z]))")
-_UNIT_BEHIND = re.compile(rf" ?(?:(?:{_units(_UNITS)})(?![a-z0-9])|{_OTHER_UNITS})")
+_UNIT_BEHIND = re.compile(rf" ?(?:(?:{_units(_UNITS)})(?![a-z0-9])|{_fold(_OTHER_UNITS)})")
 _QUANTITY = re.compile(
     rf"[0-9]{{1,4}}(?:{_GLUED_UNITS})|[0-9]+(?:{_units(_SUMS)})|[0-9]{{1,2}}(?:{_units(_UNITS)})"
 )
 _GLUED = re.compile("([a-z]{2,})?[0-9]{4,8}([a-z]{2,})?")
+# Letters and digits that go on beyond a sign are part of something else: Qx7#mK29.
+_INSIDE_BEFORE = re.compile(r"[0-9a-z\0][!#$%&+@^_~]")
+_INSIDE_BEHIND = re.compile(r"[!#$%&+@^_~][0-9a-z\0]")
 _DIGITS = re.compile("[0-9]+")
 _PART = re.compile("[0-9a-z]+")
 # Words of other scripts; Chinese and Korean digits are also written without blanks.
@@ -923,8 +926,9 @@ class _Reader:
             return False
         size = before.end - before.start
         if before.role is Role.PLAIN:
-            return size <= _SHORT_CHARS and self.folded[stop + 1 : stop + 2].isalpha()
-        follows = self.folded[stop + 1 : stop + 3].strip()[:1]
+            glued = size <= _SHORT_CHARS and self.folded[stop + 1 : stop + 2].isalpha()
+            return glued or self.folded[before.start : stop] in _SHORT_FORMS
+        follows = self.folded[stop + 1 : stop + 4].strip(" ")[:1]
         return before.role in _LABELS and size <= _ABBREVIATION_CHARS and follows in _NUMBER_STARTS
 
     def _script(self, stretch: str, start: int) -> None:
@@ -943,7 +947,7 @@ class _Reader:
         for match in _PIECE.finditer(self.folded, start, end):
             if match.group(1):
                 value = _once("".join(_DIGIT_OF[each] for each in match.group(1)))
-                self.items.append(_Item(Role.NUMBER, *match.span(), value))
+                self.items.append(_Item(Role.NUMBER, *match.span(), value, _doubt(value)))
             else:
                 self._add(Role.PLAIN, *match.span())
 
@@ -960,11 +964,12 @@ class _Reader:
         runs = "".join(kind for at, kind in enumerate(kinds) if not at or kind != kinds[at - 1])
         if runs in {"ad", "da"} or known:
             self._beside_digits(pieces, kinds)
-        elif sum(last - first for first, last in pieces) in _MIXED_SIZES:
+        elif sum(last - first for first, last in pieces) in _MIXED_SIZES and not (
+            _INSIDE_BEFORE.match(self.folded, max(0, start - 2))
+            or _INSIDE_BEHIND.match(self.folded, end)
+        ):
             value = self.shown[start:end]
-            self.items.append(
-                _Item(Role.NUMBER, start, end, value, _promo_doubt(value), mixed=True)
-            )
+            self.items.append(_Item(Role.NUMBER, start, end, value, _key_doubt(value), mixed=True))
         else:
             self._add(Role.THING, start, end)
 
@@ -994,20 +999,21 @@ class _Reader:
         sizes = [end - start for start, end in groups]
         start, end = groups[0][0], groups[-1][1]
         joined = "".join(self.folded[first:last] for first, last in groups)
-        value = _once(joined) if len(groups) > 1 else joined
-        between = self.folded[groups[0][1] : groups[0][1] + 1]
-        if len(groups) == 1 or len(value) < len(joined) or _reads_as_one(sizes):
-            self._one(
-                start, end, value, dotted=len(groups) > 1 and between in ".," and min(sizes) > 1
-            )
+        if len(groups) == 1:
+            self._one(start, end, joined)
+            return
+        value = _once(joined)
+        between = self.folded[groups[0][1]]
+        if len(value) < len(joined) or _reads_as_one(sizes):
+            self._one(start, end, value, like_a_sum=between in ".," and min(sizes) > 1)
         elif between == " " and len(joined) < _PHONE_DIGITS:
             for each in _rows(groups):
                 self._groups(each)
         else:
             self._add(Role.THING, start, end)
 
-    def _one(self, start: int, end: int, value: str, *, dotted: bool) -> None:
-        doubt = _doubt(value) + (4 if dotted else 0)
+    def _one(self, start: int, end: int, value: str, *, like_a_sum: bool = False) -> None:
+        doubt = _doubt(value) + (4 if like_a_sum else 0)
         if _UNIT_BEHIND.match(self.folded, end) and len(value) <= _COUNT_DIGITS:
             doubt += 4 if len(value) == _COUNT_DIGITS else _NEVER
         if "/" in (self.folded[start - 1 : start], self.folded[end : end + 1]):
@@ -1073,17 +1079,19 @@ def _doubt(value: str) -> int:
     size = len(value)
     if size < 3 or size > _MAX_DIGITS or _PHONE.fullmatch(value):
         return _NEVER
-    if size == 3 or size > _USUAL_DIGITS or _HOTLINE.fullmatch(value):
+    if size == 3 or size > _USUAL_DIGITS:
         return 4
+    if _HOTLINE.fullmatch(value):
+        return 3
     return 2 if _YEAR_OR_DAY.fullmatch(value) else 0
 
 
-def _promo_doubt(value: str) -> int:
-    """GIAM50K, FREESHIP99, LAZADA50: a word with a figure behind it."""
-    match = _PROMO_CODE.fullmatch(value.lower())
+def _key_doubt(value: str) -> int:
+    """How much letters and digits look like a voucher or a key: GIAM50K, LAZADA50, KH00412."""
+    match = _KEY.fullmatch(value.lower())
     if match is None:
         return 0
-    return _NEVER if _VOUCHER.fullmatch(match.group(1)) else 1
+    return _NEVER if _KEY_START.fullmatch(match.group(1)) else 1
 
 
 def _join_spelled(items: list[_Item], folded: str) -> Iterator[_Item]:
@@ -1176,15 +1184,15 @@ class _Judge:
         return self.claims[at], len(self.items[at].value) == _USUAL_CODE, -at
 
     def _claim(self, at: int) -> int:
-        before, after = self._before(at), self._after(at)
-        if after <= _RULED_OUT or (before <= _RULED_OUT and after < _STRONG):
+        weaker, stronger = sorted((self._before(at), self._after(at)))
+        if weaker <= _OUTDATED or (weaker <= _RULED_OUT and stronger < _STRONG):
             return _RULED_OUT
-        return max(before, after) - self.items[at].doubt
+        return stronger - self.items[at].doubt
 
     # What stands in front of a number.
 
     def _before(self, at: int) -> int:
-        """How much what stands in front of a number says for it; _RULED_OUT says against it."""
+        """How much what stands in front of a number says for it, or (_RULED_OUT) against it."""
         walk, acted = _Walk(), 0
         for back in range(at - 1, max(-1, at - 1 - _WINDOW_ITEMS), -1):
             role = self.items[back].role
@@ -1227,7 +1235,7 @@ class _Judge:
             return sure + 4 - taken
         if walk.link:
             taken = min(taken, 1) if walk.link is Role.LINK else taken
-            return sure + 3 - taken - (2 if warned else 0)
+            return sure + 3 - taken - (1 if warned else 0)
         if walk.words <= _NEAR_WORDS:
             return sure + (0 if warned else 1) - taken
         return 0 if warned else sure - 1 - taken
@@ -1244,6 +1252,8 @@ class _Judge:
     def _labelled(self, back: int, link: Role | None) -> int:
         """The number bears another name, unless that is only what the code is for."""
         role = self.items[back].role
+        if role in {Role.OLD, Role.AVOID}:
+            return _OUTDATED
         for_it = link is Role.LINK if role is Role.OTHER else link is not None and role in _TOPICS
         names = 0
         for head in range(back - 1, max(-1, back - 1 - _WINDOW_ITEMS), -1):
@@ -1269,7 +1279,7 @@ class _Judge:
     # What stands behind a number.
 
     def _after(self, at: int) -> int:
-        """How much what stands behind a number says for it; _RULED_OUT says against it."""
+        """How much what stands behind a number says for it, or (_RULED_OUT) against it."""
         link: Role | None = None
         words, other = 0, False
         for ahead in range(at + 1, min(len(self.items), at + 1 + _WINDOW_ITEMS)):
@@ -1277,7 +1287,9 @@ class _Judge:
             if role in _SURENESS:
                 return self._named_behind(at, ahead, words, link)
             if role is Role.OLD and words <= 1:
-                return _RULED_OUT
+                return _OUTDATED
+            if role is Role.PURPOSE and not words and self._first(at):
+                return _ENOUGH  # 482 113 to sign in
             if role is Role.END or (role in _PAUSES and not link):
                 break
             if role in _LINKS_BEHIND and not words:
@@ -1295,10 +1307,14 @@ class _Judge:
         sure = self._sureness(ahead)
         if link:
             return sure + (2 if link is Role.COLON else 3) if words <= _FAR_WORDS else sure
-        first = at == 0 or self.items[at - 1].role in _OPENINGS
+        first = self._first(at)
         if words == 0:
             return sure + (3 if first else 1)
-        return sure + (0 if first else -2) if words <= _NEAR_WORDS else 0
+        return sure + (1 if first else -2) if words <= _NEAR_WORDS else 0
+
+    def _first(self, at: int) -> bool:
+        """Whether the number opens the message, or what follows a stop or a bracket."""
+        return at == 0 or self.items[at - 1].role in _OPENINGS
 
     def _names_next(self, at: int, value: str) -> bool:
         """Whether a word for codes belongs to the number behind it, another one."""
@@ -1328,10 +1344,14 @@ class _Judge:
         if len(values) != 1:
             return None
         at = open_ones[0]
-        told = {self.sentence[back] for back in range(len(self.items)) if self._tells(back)}
-        near = any(abs(self.sentence[at] - sentence) <= 1 for sentence in told)
+        telling = [back for back in range(len(self.items)) if self._tells(back)]
+        near = any(
+            abs(self.sentence[at] - self.sentence[back]) <= 1
+            and (self.items[back].role is Role.CODE or self._this(back))
+            for back in telling
+        )
         long = len(self.items[at].value) > _MIN_DIGITS
-        if (told and self._alone(at)) or (near and long) or self._bare():
+        if (telling and self._alone(at)) or (near and long) or self._bare():
             return values.pop()
         return None
 
@@ -1348,10 +1368,12 @@ class _Judge:
 
     def _tells(self, at: int) -> bool:
         """Whether this item says that the message brings a code (a warning does not)."""
-        if self.items[at].role not in _SURENESS:
-            return False
-        beside = self.items[max(0, at - 1) : at + 2]
-        return any(item.role is Role.THIS for item in beside) or not self._has(at, Role.SHARE)
+        named = self.items[at].role in _SURENESS
+        return named and (self._this(at) or not self._has(at, Role.SHARE))
+
+    def _this(self, at: int) -> bool:
+        """Whether the word stands beside a this: this code, mã này."""
+        return any(item.role is Role.THIS for item in self.items[max(0, at - 1) : at + 2])
 
     def _alone(self, at: int) -> bool:
         before = self.items[at - 1].role if at else Role.END

@@ -5,6 +5,7 @@ plan of Vietnam (03, 05, 07, 08, 09).
 """
 
 import re
+from functools import lru_cache
 
 from simlet.domain.errors import invalid
 
@@ -53,6 +54,7 @@ def masked(number: str) -> str:
     return "…" + number[-2:]
 
 
+@lru_cache(maxsize=4096)
 def normalise_sender(sender: str) -> str:
     """The form of a sender by which senders are compared.
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from simlet.domain.errors import invalid
+
+MAX_PERSON_CHARS = 128
+
 
 class Tier(Enum):
     """What an account is to the operator; it decides the price and the right to a token."""
@@ -37,3 +41,15 @@ class Account:
     waiting_count: int
     available_dong: int
     held_dong: int
+
+
+def check_person(person: str, what_for: str) -> None:
+    """Checks the name of the person who answers for something; `what_for` ends the sentence.
+
+    Raises:
+        Refused: INVALID.
+    """
+    if not person.strip() or len(person) > MAX_PERSON_CHARS or not person.isprintable():
+        raise invalid(
+            "by", f"expected the name, of up to {MAX_PERSON_CHARS} characters, of {what_for}"
+        )

@@ -15,6 +15,10 @@ def check_books(tx: Tx) -> list[str]:
         f"rental {rental_id} ({state}) has not just the postings that its state asks for"
         for rental_id, state in books.uneven_rentals(tx)
     ]
+    findings += [
+        f"posting {posting_id} does not go where its kind goes"
+        for posting_id in books.misdirected_postings(tx)
+    ]
     rentals, holds, closed, closes = books.rental_and_posting_counts(tx)
     if rentals != holds:
         findings.append(f"there are {rentals} rentals and {holds} holds")

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from simlet.domain.rental import RentalState
+from simlet.domain.allocate import block_of
+from simlet.domain.rental import Rental, RentalState
 from simlet.flows.release import release
-from simlet.store import rentals
+from simlet.store import accounts, rentals, stock
 from simlet.store.sql import Tx
 
 
@@ -20,11 +21,23 @@ def expire_rentals(tx: Tx, now_ms: int, limit: int) -> Expired:
     """Ends the time of up to `limit` rentals whose deadline has passed."""
     due = rentals.rentals_due(tx, now_ms, limit)
     waiting = [one for one in due if one.state is RentalState.WAITING]
-    # Everybody who locks several accounts does so in the order of their ids.
-    released = sum(
-        release(tx, one, now_ms) for one in sorted(waiting, key=lambda one: one.account_id)
-    )
+    _lock(tx, waiting)
+    released = sum(release(tx, one, now_ms) for one in waiting)
     received = [one for one in due if one.state is RentalState.RECEIVED]
     for one in received:
         rentals.deafen(tx, one.id)
     return Expired(released, len(received))
+
+
+def _lock(tx: Tx, waiting: list[Rental]) -> None:
+    """Locks what the releases change in the order in which a renting does: accounts, then stock.
+
+    Taken one rental at a time, the next rental's account could be held by a renting that waits
+    for the stock of the last one.
+    """
+    for account_id in sorted({one.account_id for one in waiting}):
+        accounts.lock_account(tx, account_id)
+    for service_id, block_id in sorted(
+        {(one.service_id, block_of(one.line_id)) for one in waiting}
+    ):
+        stock.lock_places(tx, service_id, block_id)

@@ -11,7 +11,7 @@ from simlet.domain.errors import (
     invalid,
 )
 from simlet.domain.events import Event, EventKind
-from simlet.domain.principal import Account, AccountState, Tier
+from simlet.domain.principal import Account, AccountState, Tier, check_person
 from simlet.store import accounts, events
 from simlet.store.accounts import CallbackTarget
 from simlet.store.sql import Tx
@@ -50,8 +50,7 @@ def approve_account(tx: Tx, name: str, approved_by: str, now_ms: int) -> Account
     Raises:
         Refused: INVALID, ACCOUNT_UNKNOWN.
     """
-    if not approved_by.strip():
-        raise invalid("by", "expected the name of the person who approves")
+    check_person(approved_by, "the person who approves")
     account = _account(tx, name)
     accounts.approve_account(tx, account.id, approved_by, now_ms)
     _tell(tx, EventKind.ACCOUNT_APPROVED, account.id, now_ms, by=approved_by)

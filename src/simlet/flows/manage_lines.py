@@ -144,7 +144,10 @@ def retire_line(tx: Tx, number: str, now_ms: int) -> None:
     Raises:
         Refused: INVALID, LINE_UNKNOWN.
     """
-    line_id = lines.line_by_number(tx, parse_number(number))
+    parsed = parse_number(number)
+    # A service that is added meanwhile must not count the line among those in stock.
+    stock.lock_catalogue(tx)
+    line_id = lines.line_by_number(tx, parsed)
     if line_id is None:
         raise Refused(LINE_UNKNOWN)
     # First its stock, as a renting locks it: neither can wait for the other.

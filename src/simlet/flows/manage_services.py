@@ -4,6 +4,7 @@ from simlet.domain.errors import SERVICE_EXISTS, SERVICE_UNKNOWN, Refused, inval
 from simlet.domain.events import Event, EventKind
 from simlet.domain.ids import parse_store
 from simlet.domain.patterns import compile_code_pattern, compile_pattern
+from simlet.domain.principal import check_person
 from simlet.domain.service import Service
 from simlet.store import events, services, stock
 from simlet.store.sql import Tx
@@ -73,8 +74,7 @@ def open_service(tx: Tx, service_id: int, opened_by: str, reason: str, now_ms: i
     Raises:
         Refused: INVALID, SERVICE_UNKNOWN.
     """
-    if not opened_by.strip():
-        raise invalid("by", "expected the name of the person who opens it")
+    check_person(opened_by, "the person who opens it")
     if not reason.strip():
         raise invalid("reason", "expected a text that says why")
     service = _service(tx, service_id)

@@ -42,9 +42,6 @@ def receive_message(tx: Tx, gateway_id: int, inbound: Inbound, now_ms: int) -> R
     was sent in time and came after the rental had ended, which does not change that end.
     """
     key = dedupe_key(inbound)
-    known = messages.message_known(tx, gateway_id, key) if key else None
-    if known is not None:
-        return Receipt(known, duplicate=True)
     owner = _find_owner(tx, inbound, now_ms)
     code = find_code(inbound.text, owner.candidate.rules.code_pattern if owner.candidate else None)
     rental = owner.candidate.rental if owner.candidate else None
@@ -61,6 +58,8 @@ def receive_message(tx: Tx, gateway_id: int, inbound: Inbound, now_ms: int) -> R
             now_ms,
         ),
     )
+    if message_id is None:
+        return Receipt(messages.message_known(tx, gateway_id, key), duplicate=True)
     _tell(tx, owner, message_id, code, now_ms)
     if owner.candidate is not None and _answers(inbound, code):
         _answer(tx, owner.candidate, message_id, now_ms)
@@ -107,8 +106,8 @@ def _answers(inbound: Inbound, code: str | None) -> bool:
 def _answer(tx: Tx, owner: Candidate, message_id: int, now_ms: int) -> None:
     rental = owner.rental
     if rental.state is RentalState.WAITING:
-        settle(tx, rental, now_ms)
-    if rental.state in {RentalState.WAITING, RentalState.RECEIVED}:
+        settle(tx, rental, message_id, now_ms)
+    elif rental.state is RentalState.RECEIVED:
         rentals.set_message(tx, rental.id, message_id)
 
 

@@ -1,5 +1,6 @@
 """Rent a number for a service: one of the lines that fit, chosen at random."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simlet.domain.allocate import Chance, line_at, pick_place, pick_weighted
@@ -15,7 +16,7 @@ from simlet.flows.hold import (
     solvent_account,
 )
 from simlet.store import lines, networks, stock
-from simlet.store.sql import Tx
+from simlet.store.sql import Row, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +80,22 @@ class _Search:
 
     def take_line(self) -> tuple[int, str]:
         """A free line's id and number; the line is taken out of the service's stock."""
-        highest = stock.highest_block(self.tx)
-        start = self.chance(highest + 1) if highest > stock.PAGE_BLOCKS else 0
-        for page in stock.pages_with_stock(self.tx, self.service.id, self.filters, start):
+        for page in self._pages():
             found = self._take_from(page)
             if found is not None:
                 return found
         raise Refused(OUT_OF_STOCK)
 
-    def _take_from(self, page: list[tuple[int, int]]) -> tuple[int, str] | None:
+    def _pages(self) -> Iterator[list[Row]]:
+        """Blocks with stock; of a small pool all at once, so that each line is as likely."""
+        highest = stock.highest_block(self.tx)
+        few = highest <= stock.FEW_BLOCKS
+        start, page = (
+            (0, stock.FEW_BLOCKS) if few else (self.chance(highest + 1), stock.PAGE_BLOCKS)
+        )
+        return stock.pages_with_stock(self.tx, self.service.id, self.filters, start, page)
+
+    def _take_from(self, page: list[Row]) -> tuple[int, str] | None:
         blocks = list(page)
         while blocks:
             index = pick_weighted([left for _, left in blocks], self.chance)

@@ -7,14 +7,14 @@ from simlet.store import accounts, books, events, rentals
 from simlet.store.sql import Tx
 
 
-def settle(tx: Tx, rental: Rental, now_ms: int) -> bool:
-    """Closes a waiting rental as received; False when it was closed in the meantime.
+def settle(tx: Tx, rental: Rental, message_id: int, now_ms: int) -> bool:
+    """Closes a waiting rental with its message; False when it was closed in the meantime.
 
     Raises:
         Refused: RENTAL_CLOSED, when the rental given does not wait.
     """
     received = rental.receive(now_ms)
-    if not rentals.close_rental(tx, received):
+    if not rentals.close_rental(tx, received, message_id):
         return False
     accounts.settle_price(tx, rental.account_id, rental.price_dong)
     books.post(tx, ledger.settle(rental.account_id, rental.id, rental.price_dong, now_ms))

@@ -36,7 +36,7 @@ class Supervisor:
     """All gateways of a running server; new ones are found while it runs."""
 
     runtime: Runtime
-    _drivers: dict[int, Driver] = field(default_factory=dict)
+    _drivers: dict[str, Driver] = field(default_factory=dict)
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _looking: asyncio.Task[None] | None = None
 
@@ -54,13 +54,18 @@ class Supervisor:
 
     async def answer(self, name: str, request: HttpRequest) -> HttpAnswer | None:
         """A gateway's answer to a request at one of its addresses; None when there is no such."""
+        # A gateway stays as it was added, so each is looked up once.
+        driver = self._drivers.get(name) or await self._find(name)
+        return None if driver is None else await driver.answer(request)
+
+    async def _find(self, name: str) -> Driver | None:
         # What no name can be is not asked for: PostgreSQL takes no NUL.
         if not name.isprintable():
             return None
         gateway = await self.runtime.db.glance(browse.find_gateway, name)
         if gateway is None or gateway.kind not in KINDS:
             return None
-        return await self._driver(gateway).answer(request)
+        return self._driver(gateway)
 
     async def _look(self) -> None:
         while True:
@@ -76,10 +81,10 @@ class Supervisor:
                 self._tasks[gateway.id] = asyncio.create_task(self._run(gateway))
 
     def _driver(self, gateway: Gateway) -> Driver:
-        driver = self._drivers.get(gateway.id)
+        driver = self._drivers.get(gateway.name)
         if driver is None:
             driver = KINDS[gateway.kind].make(self._tools(gateway))
-            self._drivers[gateway.id] = driver
+            self._drivers[gateway.name] = driver
         return driver
 
     async def _run(self, gateway: Gateway) -> None:

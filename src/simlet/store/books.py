@@ -1,6 +1,6 @@
 """Statements for the books: postings, and the sums that must agree with everything else."""
 
-from simlet.domain.ledger import Posting
+from simlet.domain.ledger import REVENUE, WORLD, Posting
 from simlet.store.sql import Row, Sql, Tx
 
 _POST = Sql(
@@ -32,6 +32,16 @@ _UNEVEN_RENTALS = Sql(
     "OR c.account_id <> r.account_id "
     "OR c.kind <> CASE WHEN r.state = 'received' THEN 'settle' ELSE 'release' END)) "
     "ORDER BY r.id LIMIT 100"
+)
+_MISDIRECTED = Sql(
+    "SELECT id FROM (SELECT id, kind, source, target, "
+    "'account:' || CAST(account_id AS TEXT) || :available_end AS available, "
+    "'account:' || CAST(account_id AS TEXT) || :held_end AS held FROM postings) sides "
+    "WHERE NOT CASE kind WHEN 'credit' THEN source = :world AND target = available "
+    "WHEN 'hold' THEN source = available AND target = held "
+    "WHEN 'settle' THEN source = held AND target = :revenue "
+    "WHEN 'release' THEN source = held AND target = available ELSE FALSE END "
+    "ORDER BY id LIMIT 100"
 )
 _COUNT_HOLDS = Sql(
     "SELECT (SELECT count(*) FROM rentals), "
@@ -76,6 +86,18 @@ def account_figures(tx: Tx) -> list[Row]:
 def uneven_rentals(tx: Tx) -> list[tuple[int, str]]:
     """Rentals (up to 100) that have not just the postings that their state asks for."""
     return [(row[0], row[1]) for row in tx.rows(_UNEVEN_RENTALS)]
+
+
+def misdirected_postings(tx: Tx) -> list[int]:
+    """Postings (up to 100) whose two sides are not those of their kind and their account."""
+    rows = tx.rows(
+        _MISDIRECTED,
+        available_end=":available",
+        held_end=":held",
+        world=WORLD,
+        revenue=REVENUE,
+    )
+    return [row[0] for row in rows]
 
 
 def rental_and_posting_counts(tx: Tx) -> Row:

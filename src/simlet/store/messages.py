@@ -10,7 +10,8 @@ _ADD = Sql(
     "INSERT INTO messages (gateway_id, dedupe_key, kind, to_number, line_id, sender, body, code, "
     "has_code, has_recording, sent_at_ms, kept_at_ms, rental_id, quarantine) VALUES (:gateway_id, "
     ":dedupe_key, :kind, :to_number, :line_id, :sender, :body, :code, :has_code, :has_recording, "
-    ":sent_at_ms, :kept_at_ms, :rental_id, :quarantine) RETURNING id"
+    ":sent_at_ms, :kept_at_ms, :rental_id, :quarantine) "
+    "ON CONFLICT (gateway_id, dedupe_key) DO NOTHING RETURNING id"
 )
 _ADD_RECORDING = Sql("INSERT INTO recordings (message_id, wav) VALUES (:message_id, :wav)")
 _RECORDING = Sql("SELECT wav FROM recordings WHERE message_id = :message_id")
@@ -38,14 +39,21 @@ class NewMessage:
     kept_at_ms: int
 
 
-def message_known(tx: Tx, gateway_id: int, dedupe_key: str) -> int | None:
-    """The id of the message that was kept under a key; None when there is none."""
+def message_known(tx: Tx, gateway_id: int, dedupe_key: str | None) -> int:
+    """The id of the message that was kept under a key.
+
+    Raises:
+        LookupError: none was.
+    """
     row = tx.row(_KNOWN, gateway_id=gateway_id, dedupe_key=dedupe_key)
-    return None if row is None else row[0]
+    if row is None:
+        raise LookupError("no message was kept under this key")
+    message_id: int = row[0]
+    return message_id
 
 
-def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int:
-    """Keeps a message, and its recording; its id."""
+def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
+    """Keeps a message, and its recording; its id, or None when it was kept before."""
     inbound = new.inbound
     row = tx.row(
         _ADD,
@@ -64,7 +72,8 @@ def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int:
         rental_id=new.rental_id,
         quarantine=new.quarantine.value if new.quarantine else None,
     )
-    assert row is not None  # noqa: S101 - RETURNING gives the row
+    if row is None:
+        return None
     message_id: int = row[0]
     if inbound.recording is not None:
         tx.run(_ADD_RECORDING, message_id=message_id, wav=inbound.recording)

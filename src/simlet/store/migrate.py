@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from simlet.store.sql import DatabaseFault, SchemaMismatch
+from simlet.store.sqlite import refuse_wal_reset_bug
 
 T = TypeVar("T")
 
@@ -56,11 +57,16 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def engine_for(url: str) -> Engine:
-    """An engine of SQLAlchemy, for migrations and for comparing schemas."""
+    """An engine of SQLAlchemy, for migrations and for comparing schemas.
+
+    Raises:
+        DatabaseFault: this SQLite can corrupt the database.
+    """
     if url.startswith("postgresql://"):
         return create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
         )
+    refuse_wal_reset_bug()
     engine = create_engine(url, module=sqlite3, poolclass=NullPool)
     event.listen(engine, "connect", _begin_ourselves)
     event.listen(engine, "begin", _begin_immediate)

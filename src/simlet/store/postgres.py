@@ -18,6 +18,7 @@ from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
 T = TypeVar("T")
 
 _RUN_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+_CONCERNS_ALL = (psycopg.OperationalError, errors.UniqueViolation)
 _ATTEMPTS = 10
 
 
@@ -57,11 +58,13 @@ class PostgresDatabase:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._connections: set[psycopg.Connection[Any]] = set()
+        self._closing = False
         self._writers = ThreadPoolExecutor(pool_size, "postgres-writer")
         self._readers = ThreadPoolExecutor(max(2, pool_size // 2), "postgres-reader")
 
     async def write_all(self, calls: list[Call]) -> list[Any]:
         """Runs the flows in one transaction, in order; each outcome is a result or `Raised`."""
+        self._refuse_when_closing()
         loop = asyncio.get_running_loop()
         outcomes: list[Any] = await asyncio.shield(
             loop.run_in_executor(self._writers, self._write, calls)
@@ -70,6 +73,7 @@ class PostgresDatabase:
 
     async def read(self, call: Call) -> Any:
         """Runs a read in a thread of its own."""
+        self._refuse_when_closing()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, call)
 
@@ -79,11 +83,16 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Ends after every flow that was accepted has its commit."""
+        self._closing = True
         loop = asyncio.get_running_loop()
         for executor in (self._writers, self._readers):
             await loop.run_in_executor(None, executor.shutdown)
         for connection in self._connections:
             connection.close()
+
+    def _refuse_when_closing(self) -> None:
+        if self._closing:
+            raise DatabaseFault("the database is closing")
 
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
@@ -97,33 +106,42 @@ class PostgresDatabase:
                 self._connections.add(connection)
         return connection
 
+    def _drop_connection(self) -> None:
+        connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
     def _read(self, call: Call) -> Any:
-        return self._attempt(lambda connection: _in_snapshot(connection, call))
+        return self._attempt(lambda connection, _: _in_snapshot(connection, call))
 
     def _write(self, calls: list[Call]) -> list[Any]:
-        single = len(calls) == 1
         try:
             return self._attempt(
-                lambda connection: _in_transaction(connection, calls, single=single)
+                lambda connection, last: _in_transaction(connection, calls, last=last)
             )
         except Exception as error:  # noqa: BLE001 - every caller is told
             return [Raised(error) for _ in calls]
 
-    def _attempt(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    def _attempt(self, work: Callable[[psycopg.Connection[Any], bool], T]) -> T:
+        """Does some work, again where that helps; it is told whether this is the last time."""
+        replaced = False
         for attempt in range(1, _ATTEMPTS + 1):
+            last = attempt == _ATTEMPTS
             try:
-                return work(self._connection())
+                return work(self._connection(), last)
             except _RUN_AGAIN:
-                if attempt == _ATTEMPTS:
+                if last:
                     raise
             except _CommitUnknown as error:
                 raise DatabaseFault("the connection was lost while committing") from error
             except psycopg.OperationalError as error:
                 # Nothing was committed: a connection that the server closed meanwhile is
                 # replaced once, and the work done again.
-                self._local.connection = None
-                if attempt > 1:
+                self._drop_connection()
+                if replaced or last:
                     raise DatabaseFault(f"PostgreSQL: {type(error).__name__}") from error
+                replaced = True
         raise AssertionError("unreachable")
 
 
@@ -140,47 +158,57 @@ def _in_snapshot(connection: psycopg.Connection[Any], call: Call) -> Any:
 
 
 def _in_transaction(
-    connection: psycopg.Connection[Any], calls: list[Call], *, single: bool
+    connection: psycopg.Connection[Any], calls: list[Call], *, last: bool
 ) -> list[Any]:
-    connection.execute("BEGIN")
+    # Named, whatever the server's default is: the numbering of events must see, once it has its
+    # lock, what was committed while it waited.
+    connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
-        tx = PostgresTx(connection)
-        outcomes = [_run_flow(connection, tx, call, single=single) for call in calls]
+        outcomes = _run_flows(connection, calls, last=last)
     except BaseException:
         _roll_back(connection)
         raise
-    if single and isinstance(outcomes[0], Raised):
+    if len(calls) == 1 and isinstance(outcomes[0], Raised):
         _roll_back(connection)
         return outcomes
     try:
-        connection.execute("COMMIT")
+        done = connection.execute("COMMIT")
     except psycopg.OperationalError as error:
         if isinstance(error, _RUN_AGAIN):
             raise
         connection.close()
         raise _CommitUnknown from error
+    if done.statusmessage != "COMMIT":
+        # So it answers to a flow that hid an error from us: nothing was kept.
+        raise DatabaseFault("PostgreSQL rolled the transaction back")
     return outcomes
 
 
-def _run_flow(
-    connection: psycopg.Connection[Any], tx: PostgresTx, call: Call, *, single: bool
-) -> Any:
-    """One flow's outcome; a lone flow is undone with its transaction, others by a savepoint."""
-    if not single:
+def _run_flows(connection: psycopg.Connection[Any], calls: list[Call], *, last: bool) -> list[Any]:
+    """The outcome of each; a lone flow is undone with its transaction, others by a savepoint."""
+    tx = PostgresTx(connection)
+    if len(calls) == 1:
+        return [_outcome(tx, calls[0], _CONCERNS_ALL)]
+    # After the last run a row that is there already is the fault of its own flow alone.
+    concerns_all = (psycopg.OperationalError,) if last else _CONCERNS_ALL
+    outcomes = []
+    for call in calls:
         connection.execute("SAVEPOINT flow")
-    try:
-        outcome = call(tx)
-    except psycopg.OperationalError:
-        raise
-    except _RUN_AGAIN:
-        raise
-    except Exception as error:  # noqa: BLE001 - it is the caller's, who is told
-        outcome = Raised(error)
-        if not single:
+        outcome = _outcome(tx, call, concerns_all)
+        if isinstance(outcome, Raised):
             connection.execute("ROLLBACK TO SAVEPOINT flow")
-    if not single:
         connection.execute("RELEASE SAVEPOINT flow")
-    return outcome
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _outcome(tx: PostgresTx, call: Call, concerns_all: tuple[type[Exception], ...]) -> Any:
+    try:
+        return call(tx)
+    except Exception as error:
+        if isinstance(error, concerns_all):
+            raise
+        return Raised(error)
 
 
 def _roll_back(connection: psycopg.Connection[Any]) -> None:

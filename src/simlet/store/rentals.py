@@ -28,16 +28,16 @@ _BY_ORDER = Sql(
 )
 _LISTENING = Sql(
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
-    "WHERE r.line_id = :line_id AND r.listening {for_update_of_r}"
+    "WHERE r.line_id = :line_id AND r.listening ORDER BY r.id {for_update_of_r}"
 )
 _SINCE = Sql(
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
     "WHERE r.line_id = :line_id AND r.created_at_ms <= :latest_ms "
-    "AND r.deadline_at_ms > :earliest_ms {for_update_of_r}"
+    "AND r.deadline_at_ms > :earliest_ms ORDER BY r.id {for_update_of_r}"
 )
 _CLOSE = Sql(
-    "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = :listening "
-    "WHERE id = :id AND state = 'waiting'"
+    "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = :listening, "
+    "message_id = :message_id WHERE id = :id AND state = 'waiting'"
 )
 _SET_MESSAGE = Sql("UPDATE rentals SET message_id = :message_id WHERE id = :id")
 _DUE = Sql(
@@ -221,8 +221,11 @@ def open_between(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list
     return [_candidate(row) for row in rows]
 
 
-def close_rental(tx: Tx, closed: Rental) -> bool:
-    """Records the end of a waiting rental; False when another transaction ended it before."""
+def close_rental(tx: Tx, closed: Rental, message_id: int | None = None) -> bool:
+    """Records the end of a waiting rental, with the message that answered it if there is one.
+
+    False when another transaction ended it before.
+    """
     return (
         tx.run(
             _CLOSE,
@@ -230,6 +233,7 @@ def close_rental(tx: Tx, closed: Rental) -> bool:
             state=closed.state.value,
             closed_at_ms=closed.closed_at_ms,
             listening=closed.listening,
+            message_id=message_id,
         )
         == 1
     )

@@ -1,5 +1,7 @@
 """Statements for services."""
 
+from functools import lru_cache
+
 import msgspec
 
 from simlet.domain.service import Category, Prices, Rules, Service
@@ -27,6 +29,7 @@ _OPEN = Sql(
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
 
+@lru_cache(maxsize=4096)
 def rules_from(senders: str, texts: str, catch_all: object, code_pattern: str | None) -> Rules:
     """The rules of a service from its columns."""
     return Rules(_texts.decode(senders), _texts.decode(texts), bool(catch_all), code_pattern)

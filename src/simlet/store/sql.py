@@ -13,7 +13,8 @@ from typing import Any, Protocol
 Row = Sequence[Any]
 Inputs = Mapping[str, Any]
 
-_INPUT = re.compile(r"(?<![:\w]):([a-z_]+)")
+# A text between quotes holds no inputs, and `::` is a cast.
+_INPUT = re.compile(r"'[^']*'|(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 _SQLITE_WORDS = {
     "for_update": "",
@@ -26,16 +27,18 @@ _SQLITE_WORDS = {
     "table": "json_each(:table)",
     "next_seq": "(SELECT coalesce(max(seq), 0) + 1 FROM events)",
 }
+# No flow changes a key or deletes a row that others refer to, so rows are locked against changes
+# and not against references: a message must not wait for a renting only because both name a line.
 _POSTGRES_WORDS = {
-    "for_update": "FOR UPDATE",
-    "for_update_of_r": "FOR UPDATE OF r",
+    "for_update": "FOR NO KEY UPDATE",
+    "for_update_of_r": "FOR NO KEY UPDATE OF r",
     # The share lock makes the block's row the newest one, not the one of the snapshot.
-    "lock_stock": "FOR UPDATE OF s FOR SHARE OF b",
+    "lock_stock": "FOR NO KEY UPDATE OF s FOR SHARE OF b",
     "lock_catalogue": "pg_advisory_xact_lock(1936289132, 1)",
     "lock_numbering": "pg_advisory_xact_lock(1936289132, 2)",
     "texts": "(SELECT jsonb_array_elements_text(CAST(:texts AS jsonb)))",
     "table": "jsonb_array_elements(CAST(:table AS jsonb))",
-    "skip_locked": "FOR UPDATE SKIP LOCKED",
+    "skip_locked": "FOR NO KEY UPDATE SKIP LOCKED",
     "next_seq": "NULL",
 }
 
@@ -53,7 +56,11 @@ class Sql:
 
     def __init__(self, text: str) -> None:
         self.sqlite = _worded(text, _SQLITE_WORDS)
-        self.postgres = _INPUT.sub(r"%(\1)s", _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
+        self.postgres = _INPUT.sub(_input, _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
+
+
+def _input(found: re.Match[str]) -> str:
+    return f"%({found[1]})s" if found[1] else found[0]
 
 
 def _worded(text: str, words: Mapping[str, str]) -> str:

@@ -6,9 +6,10 @@ a refusal or a fault undoes only itself. The caller hears back after the group i
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,19 @@ def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
     if mended_from is not None:
         return version[2] < mended_from
     return version < (3, 51, 3)
+
+
+def refuse_wal_reset_bug() -> None:
+    """Makes sure that this process's SQLite keeps a WAL database whole.
+
+    Raises:
+        DatabaseFault: it is one of the releases that can corrupt it.
+    """
+    if has_wal_reset_bug(sqlite3.sqlite_version_info):
+        raise DatabaseFault(
+            f"SQLite {sqlite3.sqlite_version} can corrupt a database in WAL mode; "
+            "3.53.0, 3.51.3, 3.50.7 and 3.44.6 or newer in their lines are mended"
+        )
 
 
 class SqliteTx:
@@ -70,7 +84,8 @@ class _Job:
 
     calls: list[Call]
     outcomes: list[Any]
-    tell: Callable[["_Job"], None]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[None]
 
 
 class SqliteDatabase:
@@ -79,11 +94,7 @@ class SqliteDatabase:
     def __init__(
         self, path: Path, *, readers: int = 4, group_limit: int = 256, busy_timeout_s: float = 60
     ) -> None:
-        if has_wal_reset_bug(sqlite3.sqlite_version_info):
-            raise DatabaseFault(
-                f"SQLite {sqlite3.sqlite_version} can corrupt a database in WAL mode; "
-                "3.53.0, 3.51.3, 3.50.7 and 3.44.6 or newer in their lines are mended"
-            )
+        refuse_wal_reset_bug()
         self._path = path
         self._group_limit = group_limit
         self._busy_timeout_s = busy_timeout_s
@@ -108,13 +119,17 @@ class SqliteDatabase:
                 timeout=self._busy_timeout_s,
                 cached_statements=512,
             )
-            connection.execute("PRAGMA journal_mode = WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except sqlite3.Error as error:
             raise DatabaseFault(f"SQLite cannot open {self._path}: {error}") from error
+        if mode != "wal":
+            # It answers with the mode that it kept, where the file system allows no other.
+            connection.close()
+            raise DatabaseFault(f"SQLite cannot keep {self._path} in WAL mode, only in {mode}")
         return connection
 
     def _connect_reader(self) -> Any:
@@ -125,23 +140,18 @@ class SqliteDatabase:
 
     async def write_all(self, calls: list[Call]) -> list[Any]:
         """Runs the flows in one commit, in order; each outcome is a result or `Raised`."""
-        if self._closing:
-            raise DatabaseFault("the database is closing")
+        self._refuse_when_closing()
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def tell(_: _Job) -> None:
-            loop.call_soon_threadsafe(_finish, done)
-
-        job = _Job(calls, [], tell)
+        job = _Job(calls, [], loop, loop.create_future())
         self._jobs.put(job)
         # The flows run whatever becomes of the caller: a dropped connection must not leave it
         # open whether a rent was kept.
-        await asyncio.shield(done)
+        await job.done
         return job.outcomes
 
     async def read(self, call: Call) -> Any:
         """Runs a read in a thread of its own."""
+        self._refuse_when_closing()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, call)
 
     def _read(self, call: Call) -> Any:
@@ -152,14 +162,20 @@ class SqliteDatabase:
 
     async def glance(self, call: Call) -> Any:
         """Runs a read of a few rows by key on the caller's thread: no hand-over, no waiting."""
+        self._refuse_when_closing()
         return call(self._glance)
+
+    def _refuse_when_closing(self) -> None:
+        if self._closing:
+            raise DatabaseFault("the database is closing")
 
     async def close(self) -> None:
         """Ends after every flow that was accepted has its commit."""
         self._closing = True
         self._jobs.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
-        self._readers.shutdown(wait=True)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.join)
+        await loop.run_in_executor(None, self._readers.shutdown)
         for connection in (*self._reader_connections, self._connection):
             connection.close()
 
@@ -192,8 +208,7 @@ class SqliteDatabase:
             self._roll_back()
             for job in group:
                 job.outcomes = [Raised(fault) for _ in job.calls]
-        for job in group:
-            job.tell(job)
+        _tell(group)
 
     def _run_group(self, group: list[_Job]) -> None:
         connection = self._connection
@@ -208,22 +223,37 @@ class SqliteDatabase:
         execute("SAVEPOINT flow")
         try:
             outcome = call(tx)
-        except Exception as error:  # noqa: BLE001 - it is the caller's, who is told
+        except Exception as error:
+            if not self._connection.in_transaction:
+                # Some errors (a full disk) end the whole transaction: the group is told together.
+                raise
             outcome = Raised(error)
-            # Some errors (a full disk) end the whole transaction: then this fails as well, and
-            # the group is told together.
             execute("ROLLBACK TO flow")
         execute("RELEASE flow")
         return outcome
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        # Where even this fails the group is told nevertheless, and so is the next one.
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
-def _finish(done: "asyncio.Future[None]") -> None:
-    if not done.done():
-        done.set_result(None)
+def _tell(group: list[_Job]) -> None:
+    """Wakes the callers, all of one event loop at once: each waking costs a switch of threads."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in group:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        # A caller whose loop has ended waits no longer; the writer goes on for the others.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_finish, jobs)
+
+
+def _finish(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if not job.done.done():
+            job.done.set_result(None)
 
 
 def _snapshot(tx: SqliteTx, call: Call) -> Any:

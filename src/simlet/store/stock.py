@@ -4,7 +4,7 @@ See `simlet.domain.allocate` for blocks and places. `left_count` is how many pla
 active and not taken by the service; blocks with none left drop out of the index that is searched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,9 +18,10 @@ from simlet.domain.allocate import (
 )
 from simlet.domain.numbering import Filters
 from simlet.domain.phone import bare
-from simlet.store.sql import Sql, Tx
+from simlet.store.sql import Inputs, Row, Sql, Tx
 
-PAGE_BLOCKS = 32
+FEW_BLOCKS = 32
+PAGE_BLOCKS = 8
 
 _HIGHEST_BLOCK = Sql("SELECT max(id) FROM blocks")
 _PLACES = Sql(
@@ -89,40 +90,36 @@ def highest_block(tx: Tx) -> int:
 
 
 def pages_with_stock(
-    tx: Tx, service_id: int, filters: Filters, start: int
-) -> Iterator[list[tuple[int, int]]]:
-    """Pages of (block, lines left) that pass the filters' cells, from a block on and round.
-
-    A pool of few blocks is searched from its start, so that its first page holds all of them.
-    """
+    tx: Tx, service_id: int, filters: Filters, start: int, page: int = PAGE_BLOCKS
+) -> Iterator[list[Row]]:
+    """Pages of (block, lines left) that pass the filters' cells, from a block on and round."""
+    wanted, unwanted = filters.wanted_cells, filters.unwanted_cells
+    statement = _page_statement(len(filters.networks), len(wanted), len(unwanted))
+    inputs = {
+        "service_id": service_id,
+        "page": page,
+        **_named("network", filters.networks),
+        **_named("wanted", wanted),
+        **_named("unwanted", unwanted),
+    }
     for first, end in ((start, _BEYOND), (0, start)):
-        yield from _pages_between(tx, service_id, filters, first, end)
+        yield from _pages_between(tx, statement, inputs, first, end)
 
 
 def _pages_between(
-    tx: Tx, service_id: int, filters: Filters, first: int, end: int
-) -> Iterator[list[tuple[int, int]]]:
-    statement = _page_statement(
-        len(filters.networks), len(filters.wanted_cells), len(filters.unwanted_cells)
-    )
-    inputs = _filter_inputs(filters)
+    tx: Tx, statement: Sql, inputs: Inputs, first: int, end: int
+) -> Iterator[list[Row]]:
     while first < end:
-        rows = tx.rows(
-            statement, service_id=service_id, first=first, end=end, page=PAGE_BLOCKS, **inputs
-        )
+        rows = tx.rows(statement, first=first, end=end, **inputs)
         if rows:
-            yield [(row[0], row[1]) for row in rows]
-        if len(rows) < PAGE_BLOCKS:
+            yield rows
+        if len(rows) < inputs["page"]:
             return
         first = rows[-1][0] + 1
 
 
-def _filter_inputs(filters: Filters) -> dict[str, int | str]:
-    inputs: dict[str, int | str] = {}
-    inputs |= {f"network_{_letter(i)}": one for i, one in enumerate(filters.networks)}
-    inputs |= {f"wanted_{_letter(i)}": one for i, one in enumerate(filters.wanted_cells)}
-    inputs |= {f"unwanted_{_letter(i)}": one for i, one in enumerate(filters.unwanted_cells)}
-    return inputs
+def _named(name: str, values: Sequence[int | str]) -> dict[str, int | str]:
+    return {f"{name}_{_letter(index)}": value for index, value in enumerate(values)}
 
 
 def _letter(index: int) -> str:
@@ -228,7 +225,7 @@ def lock_catalogue(tx: Tx) -> None:
 
 
 def deactivate(tx: Tx, line_id: int) -> None:
-    """Takes a line out of the stock of every service."""
+    """Takes a line out of the stock of every service; the catalogue is locked before."""
     block_id = block_of(line_id)
     # The stock is locked before its block, as a renting does: neither can wait for the other.
     stock_rows = tx.rows(_STOCK_OF_BLOCK, block_id=block_id)

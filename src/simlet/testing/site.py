@@ -82,7 +82,7 @@ class Site:
 @asynccontextmanager
 async def site_of(world: World) -> AsyncIterator[Site]:
     """The web part of a world, on a port of its own; drivers run on its clock."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         world.at_address(base_url)

@@ -62,12 +62,14 @@ def _accounts() -> None:
         sa.Column("approved_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('pending', 'approved', 'suspended')", name="ck_accounts_state"
+            "state IN ('pending', 'approved', 'suspended')", name=op.f("ck_accounts_state")
         ),
-        sa.CheckConstraint("tier IN ('member', 'dealer', 'distributor')", name="ck_accounts_tier"),
-        sa.CheckConstraint("available_dong >= 0", name="ck_accounts_available_not_negative"),
-        sa.CheckConstraint("held_dong >= 0", name="ck_accounts_held_not_negative"),
-        sa.CheckConstraint("waiting_count >= 0", name="ck_accounts_waiting_not_negative"),
+        sa.CheckConstraint(
+            "tier IN ('member', 'dealer', 'distributor')", name=op.f("ck_accounts_tier")
+        ),
+        sa.CheckConstraint("available_dong >= 0", name=op.f("ck_accounts_available_not_negative")),
+        sa.CheckConstraint("held_dong >= 0", name=op.f("ck_accounts_held_not_negative")),
+        sa.CheckConstraint("waiting_count >= 0", name=op.f("ck_accounts_waiting_not_negative")),
         sa.PrimaryKeyConstraint("id", name="pk_accounts"),
         sa.UniqueConstraint("name", name="uq_accounts_name"),
         sqlite_autoincrement=True,
@@ -165,9 +167,9 @@ def _services() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "price_member_dong > 0 AND price_dealer_dong > 0 AND price_distributor_dong > 0",
-            name="ck_services_prices_positive",
+            name=op.f("ck_services_prices_positive"),
         ),
-        sa.CheckConstraint("waiting_s > 0", name="ck_services_waiting_positive"),
+        sa.CheckConstraint("waiting_s > 0", name=op.f("ck_services_waiting_positive")),
         sa.PrimaryKeyConstraint("id", name="pk_services"),
     )
     op.create_index("ix_services_store", "services", ["store"], unique=False)
@@ -182,7 +184,7 @@ def _blocks() -> None:
         sa.Column("prefix", sa.String(length=2), nullable=False),
         sa.Column("size", sa.SmallInteger(), nullable=False),
         sa.Column("active", sa.LargeBinary(length=32), nullable=False),
-        sa.CheckConstraint("size BETWEEN 0 AND 256", name="ck_blocks_size"),
+        sa.CheckConstraint("size BETWEEN 0 AND 256", name=op.f("ck_blocks_size")),
         sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name="fk_blocks_network_id"),
         sa.PrimaryKeyConstraint("id", name="pk_blocks"),
         sqlite_autoincrement=True,
@@ -204,8 +206,8 @@ def _lines() -> None:
         sa.Column("gateway_id", _ID, nullable=True),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("retired_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("holder <> '' AND contract <> ''", name="ck_lines_title"),
-        sa.CheckConstraint("state IN ('active', 'retired')", name="ck_lines_state"),
+        sa.CheckConstraint("holder <> '' AND contract <> ''", name=op.f("ck_lines_title")),
+        sa.CheckConstraint("state IN ('active', 'retired')", name=op.f("ck_lines_state")),
         sa.ForeignKeyConstraint(["gateway_id"], ["gateways.id"], name="fk_lines_gateway_id"),
         sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name="fk_lines_network_id"),
         sa.PrimaryKeyConstraint("id", name="pk_lines"),
@@ -258,9 +260,10 @@ def _rentals() -> None:
         sa.Column("order_id", sa.String(length=64), nullable=True),
         sa.Column("order_hash", sa.LargeBinary(length=32), nullable=True),
         sa.CheckConstraint(
-            "state IN ('waiting', 'received', 'expired', 'cancelled')", name="ck_rentals_state"
+            "state IN ('waiting', 'received', 'expired', 'cancelled')",
+            name=op.f("ck_rentals_state"),
         ),
-        sa.CheckConstraint("price_dong > 0", name="ck_rentals_price_positive"),
+        sa.CheckConstraint("price_dong > 0", name=op.f("ck_rentals_price_positive")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_rentals_account_id"),
         sa.ForeignKeyConstraint(["line_id"], ["lines.id"], name="fk_rentals_line_id"),
         sa.ForeignKeyConstraint(["service_id"], ["services.id"], name="fk_rentals_service_id"),
@@ -312,7 +315,7 @@ def _stock() -> None:
         sa.Column("prefix", sa.String(length=2), nullable=False),
         sa.Column("taken", sa.LargeBinary(length=32), nullable=False),
         sa.Column("left_count", sa.SmallInteger(), nullable=False),
-        sa.CheckConstraint("left_count BETWEEN 0 AND 256", name="ck_stock_left_count"),
+        sa.CheckConstraint("left_count BETWEEN 0 AND 256", name=op.f("ck_stock_left_count")),
         sa.ForeignKeyConstraint(["block_id"], ["blocks.id"], name="fk_stock_block_id"),
         sa.ForeignKeyConstraint(["service_id"], ["services.id"], name="fk_stock_service_id"),
         sa.PrimaryKeyConstraint("service_id", "block_id", name="pk_stock"),
@@ -342,7 +345,9 @@ def _callbacks() -> None:
         sa.Column("next_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_status", sa.Integer(), nullable=True),
         sa.Column("last_error", sa.String(length=64), nullable=True),
-        sa.CheckConstraint("state IN ('pending', 'done', 'failed')", name="ck_callbacks_state"),
+        sa.CheckConstraint(
+            "state IN ('pending', 'done', 'failed')", name=op.f("ck_callbacks_state")
+        ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_callbacks_account_id"),
         sa.ForeignKeyConstraint(["rental_id"], ["rentals.id"], name="fk_callbacks_rental_id"),
         sa.PrimaryKeyConstraint("id", name="pk_callbacks"),
@@ -378,9 +383,10 @@ def _messages() -> None:
         sa.Column("rental_id", _ID, nullable=True),
         sa.Column("quarantine", sa.String(length=32), nullable=True),
         sa.Column("forgotten_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("kind IN ('sms', 'call')", name="ck_messages_kind"),
+        sa.CheckConstraint("kind IN ('sms', 'call')", name=op.f("ck_messages_kind")),
         sa.CheckConstraint(
-            "(rental_id IS NULL) = (quarantine IS NOT NULL)", name="ck_messages_owner_or_quarantine"
+            "(rental_id IS NULL) = (quarantine IS NOT NULL)",
+            name=op.f("ck_messages_owner_or_quarantine"),
         ),
         sa.ForeignKeyConstraint(["gateway_id"], ["gateways.id"], name="fk_messages_gateway_id"),
         sa.ForeignKeyConstraint(["line_id"], ["lines.id"], name="fk_messages_line_id"),
@@ -413,8 +419,8 @@ def _postings() -> None:
         sa.Column("rental_id", _ID, nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("amount_dong > 0", name="ck_postings_amount_positive"),
-        sa.CheckConstraint("source <> target", name="ck_postings_two_sides"),
+        sa.CheckConstraint("amount_dong > 0", name=op.f("ck_postings_amount_positive")),
+        sa.CheckConstraint("source <> target", name=op.f("ck_postings_two_sides")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_postings_account_id"),
         sa.ForeignKeyConstraint(["rental_id"], ["rentals.id"], name="fk_postings_rental_id"),
         sa.PrimaryKeyConstraint("id", name="pk_postings"),

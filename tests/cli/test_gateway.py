@@ -1,0 +1,93 @@
+"""`simlet gateway`."""
+
+import pytest
+
+from cli.shell import Shell
+from simlet.cli.database import read
+from simlet.cli.failure import WRONG_USE
+from simlet.cli.gateway import _setting
+from simlet.domain.signing import gateway_secret_is_well_formed, hash_secret
+from simlet.flows.browse import find_gateway
+
+
+def test_an_http_gateway_gets_a_secret_that_is_kept_as_its_hash(shell: Shell) -> None:
+    added = shell.json("gateway", "add", "gate", "--kind", "http")
+    assert gateway_secret_is_well_formed(added["secret"])
+    kept = read(find_gateway, "gate")
+    assert kept is not None
+    assert kept.secret_hash == hash_secret(added["secret"])
+
+
+def test_the_secret_for_people_stands_on_a_line_of_its_own(shell: Shell) -> None:
+    shown = shell.run("gateway", "add", "gate", "--kind", "http").stdout.splitlines()
+    assert gateway_secret_is_well_formed(shown[-1])
+
+
+def test_pretend_lines_have_settings_and_no_secret(shell: Shell) -> None:
+    settings = ("--set", "delay_min_s=0.5", "--set", "delay_max_s=1", "--set", "seed=7")
+    added = shell.json("gateway", "add", "sim", "--kind", "simulator", *settings)
+    assert added["secret"] is None
+    kept = read(find_gateway, "sim")
+    assert kept is not None
+    assert (kept.settings["delay_min_s"], kept.settings["delay_max_s"]) == (0.5, 1)
+    assert kept.settings["seed"] == 7
+    assert kept.secret_hash is None
+
+
+@pytest.mark.parametrize(
+    "pair", ["delay_min_s=soon", "delay_min_s=true", "colour=red", "delay_min_s="]
+)
+def test_a_setting_that_the_kind_does_not_take_is_refused(shell: Shell, pair: str) -> None:
+    error = shell.error("gateway", "add", "sim", "--kind", "simulator", "--set", pair)
+    assert error["code"] == "invalid"
+    assert shell.json("gateway", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "setting"),
+    [
+        ("port=/dev/ttyUSB0", ("port", "/dev/ttyUSB0")),
+        ("query=a=b", ("query", "a=b")),
+        ("baud=-115200", ("baud", -115_200)),
+        ("share=0.25", ("share", 0.25)),
+        ("echo=true", ("echo", True)),
+        ("echo=false", ("echo", False)),
+        ("name=", ("name", "")),
+    ],
+)
+def test_a_value_is_a_number_a_truth_or_a_text(pair: str, setting: tuple[str, object]) -> None:
+    assert _setting(pair) == setting
+    assert type(_setting(pair)[1]) is type(setting[1])
+
+
+@pytest.mark.parametrize("pair", ["delay_min_s", "=5", ""])
+def test_a_setting_without_name_or_value_is_wrong_use(shell: Shell, pair: str) -> None:
+    shell.error("gateway", "add", "sim", "--kind", "simulator", "--set", pair, code=WRONG_USE)
+
+
+def test_an_unknown_kind_is_wrong_use(shell: Shell) -> None:
+    shell.error("gateway", "add", "gate", "--kind", "fax", code=WRONG_USE)
+
+
+def test_a_name_is_taken_once(shell: Shell) -> None:
+    shell.run("gateway", "add", "gate", "--kind", "http")
+    error = shell.error("gateway", "add", "gate", "--kind", "simulator")
+    assert error["code"] == "gateway_exists"
+
+
+@pytest.mark.parametrize("name", ["Gate", "a/b", "", "console"])
+def test_a_name_that_cannot_stand_in_an_address_or_is_ours_is_refused(
+    shell: Shell, name: str
+) -> None:
+    assert shell.error("gateway", "add", name, "--kind", "http")["code"] == "invalid"
+
+
+def test_the_list_shows_no_secret(shell: Shell) -> None:
+    secret = shell.json("gateway", "add", "gate", "--kind", "http")["secret"]
+    shell.run("gateway", "add", "sim", "--kind", "simulator", "--set", "late_s=9")
+    listed = shell.run("gateway", "list").stdout
+    assert "late_s=9" in listed
+    assert secret not in listed
+    assert [set(one) for one in shell.json("gateway", "list")] == [
+        {"id", "name", "kind", "settings"}
+    ] * 2

@@ -1,0 +1,63 @@
+"""Results: for people at a terminal, for programs that read lines, for programs that read JSON."""
+
+import re
+import sys
+
+import msgspec
+import pytest
+
+from simlet.cli.output import Output, time_text
+
+COLUMNS = {"name": "NAME", "amount": "AMOUNT", "is_on": "ON", "closed_at_ms": "CLOSED"}
+ROW = {"name": "ann", "amount": 1450, "is_on": True, "closed_at_ms": 1_790_000_000_123}
+
+
+def test_a_table_for_programs_is_plain_even_where_colours_are_forced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    Output(json=False).rows([ROW], COLUMNS, "none")
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert [line.split() for line in shown.splitlines()] == [
+        ["NAME", "AMOUNT", "ON", "CLOSED"],
+        ["ann", "1450", "yes", "2026-09-21", "14:13:20Z"],
+    ]
+
+
+def test_no_value_is_cut_or_broken_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "a very long name " * 30
+    Output(json=False).rows([ROW | {"name": long}], COLUMNS, "none")
+    assert long in capsys.readouterr().out
+
+
+def test_no_value_is_lost_at_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    Output(json=False).rows([ROW | {"name": "x" * 100}], COLUMNS, "none")
+    shown = re.sub("\x1b[^m]*m", "", capsys.readouterr().out)
+    assert shown.count("x") == 100
+    assert max(len(line) for line in shown.splitlines()) <= 40
+
+
+def test_what_looks_like_mark_up_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(json=False).rows([ROW | {"name": "[red]x[/red] :smile:"}], COLUMNS, "none")
+    assert "[red]x[/red] :smile:" in capsys.readouterr().out
+
+
+def test_an_array_holds_what_the_table_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(json=True).rows([ROW | {"id": 7}], COLUMNS, "none")
+    assert msgspec.json.decode(capsys.readouterr().out) == [ROW | {"id": 7}]
+
+
+def test_what_is_not_there_is_an_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(json=False).rows([ROW | {"name": None, "closed_at_ms": None}], COLUMNS, "none")
+    assert "None" not in capsys.readouterr().out
+
+
+def test_a_time_is_utc() -> None:
+    assert time_text(0) == "1970-01-01 00:00:00Z"
+    assert time_text(None) == ""

@@ -1,0 +1,103 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simlet.domain import errors
+from simlet.domain.errors import Refused
+from simlet.domain.rental import Rental, RentalState
+
+BEGAN_MS = 1_700_000_000_000
+ENDS_MS = BEGAN_MS + 300_000
+WAITING = Rental(
+    id=1_000_001,
+    account_id=1,
+    service_id=4,
+    store="01",
+    line_id=256,
+    number="+84967000001",
+    price_dong=470,
+    state=RentalState.WAITING,
+    created_at_ms=BEGAN_MS,
+    deadline_at_ms=ENDS_MS,
+    closed_at_ms=None,
+    again=False,
+    listening=True,
+)
+CLOSED_STATES = [state for state in RentalState if state is not RentalState.WAITING]
+
+
+def test_a_received_rental_listens_on() -> None:
+    received = WAITING.receive(BEGAN_MS + 5)
+    assert (received.state, received.closed_at_ms) == (RentalState.RECEIVED, BEGAN_MS + 5)
+    assert received.listening
+
+
+def test_an_expired_rental_listens_no_more() -> None:
+    expired = WAITING.expire(ENDS_MS + 7)
+    assert (expired.state, expired.closed_at_ms) == (RentalState.EXPIRED, ENDS_MS + 7)
+    assert not expired.listening
+
+
+def test_an_end_changes_nothing_but_the_end() -> None:
+    received = WAITING.receive(BEGAN_MS + 5)
+    assert replace(received, state=RentalState.WAITING, closed_at_ms=None) == WAITING
+
+
+@pytest.mark.parametrize("state", CLOSED_STATES)
+def test_a_closed_rental_is_never_closed_again(state: RentalState) -> None:
+    closed = replace(WAITING, state=state, closed_at_ms=BEGAN_MS + 1)
+    for end in (closed.receive, closed.expire):
+        with pytest.raises(Refused) as refused:
+            end(BEGAN_MS + 2)
+        assert refused.value.refusal is errors.RENTAL_CLOSED
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "is_open"),
+    [
+        (BEGAN_MS - 1, False),
+        (BEGAN_MS, True),
+        (ENDS_MS - 1, True),
+        (ENDS_MS, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "state", [RentalState.WAITING, RentalState.RECEIVED, RentalState.EXPIRED], ids=str
+)
+def test_the_time_includes_the_renting_and_excludes_the_deadline(
+    state: RentalState, at_ms: int, is_open: bool
+) -> None:
+    rental = replace(WAITING, state=state, closed_at_ms=ENDS_MS)
+    assert rental.was_open_at(at_ms, at_ms) is is_open
+
+
+def test_an_early_end_with_a_code_does_not_shorten_the_time() -> None:
+    received = WAITING.receive(BEGAN_MS + 1)
+    assert received.was_open_at(ENDS_MS - 1, ENDS_MS - 1)
+
+
+def test_a_late_expiry_does_not_lengthen_the_time() -> None:
+    expired = WAITING.expire(ENDS_MS + 60_000)
+    assert not expired.was_open_at(ENDS_MS, ENDS_MS)
+
+
+def test_a_cancel_ends_the_time() -> None:
+    cancelled = replace(WAITING, state=RentalState.CANCELLED, closed_at_ms=BEGAN_MS + 10_000)
+    assert cancelled.was_open_at(BEGAN_MS + 9_999, BEGAN_MS + 9_999)
+    assert not cancelled.was_open_at(BEGAN_MS + 10_000, BEGAN_MS + 10_000)
+
+
+@given(
+    earliest_ms=st.integers(BEGAN_MS - 2_000, ENDS_MS + 2_000),
+    length_ms=st.integers(0, 1_500),
+)
+def test_a_span_is_in_the_time_when_one_of_its_moments_is(earliest_ms: int, length_ms: int) -> None:
+    latest_ms = earliest_ms + length_ms
+    touches = any(
+        WAITING.was_open_at(moment_ms, moment_ms)
+        for moment_ms in {earliest_ms, latest_ms, BEGAN_MS, ENDS_MS - 1}
+        if earliest_ms <= moment_ms <= latest_ms
+    )
+    assert WAITING.was_open_at(earliest_ms, latest_ms) is touches

@@ -1,0 +1,230 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from simlet.domain import errors
+from simlet.domain.errors import Refused
+from simlet.domain.events import EventKind
+from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.flows import browse
+from simlet.flows.manage_services import (
+    MAX_PRICE_DONG,
+    MAX_SERVICE_ID,
+    MAX_WAITING_S,
+    add_service,
+    close_service,
+    open_service,
+    pause_service,
+)
+from simlet.testing.world import World
+
+pytestmark = pytest.mark.anyio
+
+NOW_MS = 1_700_000_000_000
+SERVICE = Service(
+    id=97,
+    store="02",
+    name="Yahoo",
+    prices=Prices(900, 700, 500),
+    waiting_s=300,
+    rules=Rules(("Yahoo", "+84912345678"), (r"code \d+",), catch_all=False, code_pattern=r"\d{4}"),
+    category=Category.GENERAL,
+    paused=False,
+    opened=False,
+)
+
+
+async def refusal_of(world: World, **changes: Any) -> Refused:
+    with pytest.raises(Refused) as refused:
+        await world.db.write(add_service, replace(SERVICE, **changes), NOW_MS)
+    assert await world.db.read(browse.list_services) == []
+    return refused.value
+
+
+async def only_service(world: World) -> Service:
+    (service,) = await world.db.read(browse.list_services)
+    return service
+
+
+async def test_a_service_is_kept_as_it_was_added(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    assert await only_service(world) == SERVICE
+
+
+async def test_services_stand_in_the_order_they_were_added(world: World) -> None:
+    for service_id in (97, 3, 12):
+        await world.db.write(add_service, replace(SERVICE, id=service_id), NOW_MS)
+
+    assert [one.id for one in await world.db.read(browse.list_services)] == [97, 3, 12]
+
+
+async def test_an_id_is_given_once_over_all_stores(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    with pytest.raises(Refused) as refused:
+        await world.db.write(add_service, replace(SERVICE, store="01"), NOW_MS)
+    assert refused.value.refusal is errors.SERVICE_EXISTS
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("store", {"store": "2"}),
+        ("store", {"store": "AB"}),
+        ("store", {"store": "002"}),
+        ("id", {"id": 0}),
+        ("id", {"id": MAX_SERVICE_ID + 1}),
+        ("name", {"name": "  "}),
+        ("name", {"name": "x" * 129}),
+        ("name", {"name": "a\nb"}),
+        ("price", {"prices": Prices(0, 700, 500)}),
+        ("price", {"prices": Prices(900, -1, 500)}),
+        ("price", {"prices": Prices(900, 700, MAX_PRICE_DONG + 1)}),
+        ("seconds", {"waiting_s": 0}),
+        ("seconds", {"waiting_s": MAX_WAITING_S + 1}),
+        ("rules", {"rules": Rules()}),
+        ("sender", {"rules": Rules(senders=(" ",))}),
+        ("sender", {"rules": Rules(senders=("x" * 65,))}),
+    ],
+)
+async def test_a_service_with_a_wrong_field_is_refused(
+    world: World, name: str, changes: dict[str, Any]
+) -> None:
+    refused = await refusal_of(world, **changes)
+    assert refused.refusal is errors.INVALID
+    assert refused.details["name"] == name
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(texts=("(",)),
+        Rules(texts=("good", r"(a)\1")),
+        Rules(texts=("",)),
+        Rules(catch_all=True, code_pattern="("),
+        Rules(catch_all=True, code_pattern=r"(\d)(\d)"),
+        Rules(catch_all=True, code_pattern=r"\d*"),
+    ],
+    ids=str,
+)
+async def test_a_pattern_that_is_not_usable_is_refused_when_it_is_set(
+    world: World, rules: Rules
+) -> None:
+    assert (await refusal_of(world, rules=rules)).refusal is errors.PATTERN_REFUSED
+
+
+async def test_a_new_service_may_rent_the_lines_that_were_there_before(world: World) -> None:
+    await world.lines("0967000001", "0967000002", store="02")
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    dealer = await world.dealer()
+
+    numbers = {(await world.rent(dealer, 97)).rental.number for _ in range(2)}
+
+    assert numbers == {"+84967000001", "+84967000002"}
+
+
+async def test_a_service_is_paused_and_resumed(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+
+    await world.db.write(pause_service, 97, paused=True, now_ms=NOW_MS)
+    assert (await only_service(world)).paused
+    await world.db.write(pause_service, 97, paused=False, now_ms=NOW_MS)
+    assert not (await only_service(world)).paused
+
+
+async def test_a_paused_services_rental_runs_to_its_end(world: World) -> None:
+    await world.service(4)
+    await world.lines("0967000001")
+    dealer = await world.dealer()
+    rental = (await world.rent(dealer, 4)).rental
+    await world.db.write(pause_service, 4, paused=True, now_ms=NOW_MS)
+
+    await world.sms("0967000001", "Your code is 123456")
+
+    assert (await world.rental(dealer, rental.id)).code == "123456"
+
+
+async def test_an_opening_keeps_who_and_why(world: World) -> None:
+    await world.db.write(add_service, replace(SERVICE, category=Category.FINANCE), NOW_MS)
+    assert not (await only_service(world)).opened
+
+    await world.db.write(open_service, 97, "Bình Trần", "a bank's own tests", NOW_MS + 5)
+
+    assert (await only_service(world)).opened
+    (row,) = await world.rows("SELECT opened_by, opened_reason, opened_at_ms FROM services")
+    assert tuple(row) == ("Bình Trần", "a bank's own tests", NOW_MS + 5)
+
+
+async def test_an_opening_is_taken_back(world: World) -> None:
+    await world.db.write(add_service, replace(SERVICE, category=Category.FINANCE), NOW_MS)
+    await world.db.write(open_service, 97, "Bình Trần", "a bank's own tests", NOW_MS)
+
+    await world.db.write(close_service, 97, NOW_MS)
+
+    assert not (await only_service(world)).opened
+
+
+async def test_a_service_cannot_be_added_as_opened(world: World) -> None:
+    opened = replace(SERVICE, category=Category.CRYPTO, opened=True)
+    await world.db.write(add_service, opened, NOW_MS)
+
+    assert not (await only_service(world)).opened
+
+
+@pytest.mark.parametrize(
+    ("name", "person", "reason"),
+    [
+        ("by", "", "a reason"),
+        ("by", " ", "a reason"),
+        ("by", "x" * 129, "a reason"),
+        ("reason", "Bình Trần", ""),
+        ("reason", "Bình Trần", "  "),
+    ],
+)
+async def test_an_opening_without_a_person_or_a_reason_is_refused(
+    world: World, name: str, person: str, reason: str
+) -> None:
+    await world.db.write(add_service, replace(SERVICE, category=Category.FINANCE), NOW_MS)
+
+    with pytest.raises(Refused) as refused:
+        await world.db.write(open_service, 97, person, reason, NOW_MS)
+
+    assert refused.value.details["name"] == name
+    assert not (await only_service(world)).opened
+
+
+async def test_a_service_of_no_closed_category_needs_no_opening(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    with pytest.raises(Refused) as refused:
+        await world.db.write(open_service, 97, "Bình Trần", "a reason", NOW_MS)
+    assert refused.value.refusal is errors.INVALID
+
+
+async def test_a_service_that_is_not_there_is_refused_everywhere(world: World) -> None:
+    for call in (
+        world.db.write(pause_service, 97, paused=True, now_ms=NOW_MS),
+        world.db.write(open_service, 97, "Bình Trần", "a reason", NOW_MS),
+        world.db.write(close_service, 97, NOW_MS),
+    ):
+        with pytest.raises(Refused) as refused:
+            await call
+        assert refused.value.refusal is errors.SERVICE_UNKNOWN
+
+
+async def test_every_change_of_a_service_is_one_event(world: World) -> None:
+    await world.db.write(add_service, replace(SERVICE, category=Category.HEALTH), NOW_MS)
+    await world.db.write(open_service, 97, "Bình Trần", "a clinic's own tests", NOW_MS)
+    await world.db.write(pause_service, 97, paused=True, now_ms=NOW_MS)
+    await world.db.write(pause_service, 97, paused=False, now_ms=NOW_MS)
+    await world.db.write(close_service, 97, NOW_MS)
+
+    assert [(one.kind, one.data) for one in await world.events()] == [
+        (EventKind.SERVICE_ADDED, {"service_id": 97, "category": "health"}),
+        (
+            EventKind.SERVICE_OPENED,
+            {"service_id": 97, "by": "Bình Trần", "reason": "a clinic's own tests"},
+        ),
+        (EventKind.SERVICE_PAUSED, {"service_id": 97}),
+        (EventKind.SERVICE_RESUMED, {"service_id": 97}),
+        (EventKind.SERVICE_CLOSED, {"service_id": 97}),
+    ]

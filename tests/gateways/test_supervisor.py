@@ -1,0 +1,279 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from simlet.domain.inbound import Inbound, MessageKind
+from simlet.gateways.contract import DriverKind, Expected, Fate, HttpAnswer, HttpRequest, Tools
+from simlet.gateways.registry import KINDS
+from simlet.gateways.supervisor import EXPECTED_TICK_S, LOOK_AGAIN_S, Supervisor
+from simlet.testing.world import World
+
+pytestmark = pytest.mark.anyio
+
+NUMBER = "+84967000001"
+REQUEST = HttpRequest("GET", "state", {}, b"")
+PATIENCE_S = 20.0
+
+Run = Callable[["Equipment"], Awaitable[None]]
+
+
+class BrokenError(Exception):
+    """What the equipment of these tests fails with."""
+
+
+@dataclass
+class Equipment:
+    """A driver that does what a test says, and remembers when it was run.
+
+    Attributes:
+        runs_s: the clock at each start.
+        stopped: whether it was cancelled.
+    """
+
+    run_once: Run
+    tools: Tools
+    began: asyncio.Event
+    runs_s: list[float] = field(default_factory=list)
+    stopped: bool = False
+
+    async def run(self) -> None:
+        self.runs_s.append(self.tools.clock.monotonic_s())
+        self.began.set()
+        try:
+            await self.run_once(self)
+        except asyncio.CancelledError:
+            self.stopped = True
+            raise
+
+    async def answer(self, request: HttpRequest) -> HttpAnswer:
+        if request.route == "hang":
+            await asyncio.Event().wait()
+        return HttpAnswer(200, self.tools.gateway.encode())
+
+
+@dataclass
+class Shed:
+    """The equipment that was made, by its gateway's name."""
+
+    world: World
+    monkeypatch: pytest.MonkeyPatch
+    made: dict[str, Equipment] = field(default_factory=dict)
+    began: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def gateway(self, name: str, run: Run) -> int:
+        """A gateway of a kind of its own, which runs like this."""
+
+        began = self.began[name] = asyncio.Event()
+
+        def make(tools: Tools) -> Equipment:
+            self.made[name] = Equipment(run, tools, began)
+            return self.made[name]
+
+        self.monkeypatch.setitem(KINDS, name, DriverKind(name, "A test's.", False, dict, make))
+        gateway_id, _ = await self.world.gateway(name, kind=name)
+        return gateway_id
+
+    async def running(self, name: str) -> Equipment:
+        """The equipment of a gateway, once it runs."""
+        await asyncio.wait_for(self.began[name].wait(), PATIENCE_S)
+        return self.made[name]
+
+
+@pytest.fixture
+def shed(world: World, monkeypatch: pytest.MonkeyPatch) -> Shed:
+    return Shed(world, monkeypatch)
+
+
+@asynccontextmanager
+async def supervised(world: World) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(world.runtime)
+    await supervisor.start()
+    try:
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+async def fail(_: Equipment) -> None:
+    raise BrokenError
+
+
+async def hang(_: Equipment) -> None:
+    await asyncio.Event().wait()
+
+
+def sms(text: str, source_id: str | None = None, sent_at_ms: int | None = None) -> Inbound:
+    return Inbound(MessageKind.SMS, NUMBER, "Yahoo", text, sent_at_ms, source_id)
+
+
+async def test_a_driver_that_fails_is_started_again_later_each_time(shed: Shed) -> None:
+    clock = shed.world.clock
+    await shed.gateway("broken", fail)
+    async with supervised(shed.world):
+        for pause_s in (1, 2, 4, 8, 16, 32, 60, 60, 60):
+            # The driver's pause, and the look for new gateways.
+            await clock.wait_for_sleeping(2)
+            runs = len(shed.made["broken"].runs_s)
+            clock.advance(pause_s - 0.1)
+            await clock.wait_for_sleeping(2)
+            assert len(shed.made["broken"].runs_s) == runs
+            clock.advance(0.2)
+            await clock.wait_for_sleeping(2)
+            assert len(shed.made["broken"].runs_s) == runs + 1
+
+
+async def test_a_driver_that_held_for_a_while_is_started_again_soon(shed: Shed) -> None:
+    clock = shed.world.clock
+
+    async def fail_after_two_starts(equipment: Equipment) -> None:
+        if len(equipment.runs_s) == 3:
+            await clock.sleep(61)
+        raise BrokenError
+
+    await shed.gateway("broken", fail_after_two_starts)
+    async with supervised(shed.world):
+        for pass_s in (1, 2, 61, 1):
+            await clock.wait_for_sleeping(2)
+            clock.advance(pass_s)
+        await clock.wait_for_sleeping(2)
+        assert shed.made["broken"].runs_s == [0, 1, 3, 65]
+
+
+async def test_a_driver_that_has_nothing_to_run_is_not_started_again(shed: Shed) -> None:
+    async def return_at_once(_: Equipment) -> None:
+        return
+
+    await shed.gateway("quiet", return_at_once)
+    async with supervised(shed.world):
+        for _ in range(3):
+            await shed.world.clock.wait_for_sleeping(1)
+            shed.world.clock.advance(LOOK_AGAIN_S)
+        await shed.world.clock.wait_for_sleeping(1)
+        assert shed.made["quiet"].runs_s == [0]
+
+
+async def test_a_driver_that_hangs_holds_up_no_other(shed: Shed) -> None:
+    fates: list[Fate] = []
+    delivered = asyncio.Event()
+
+    async def deliver(equipment: Equipment) -> None:
+        fates.extend(await equipment.tools.deliver([sms("one"), sms("two")]))
+        delivered.set()
+
+    await shed.gateway("a-hanging", hang)
+    await shed.gateway("b-working", deliver)
+    async with supervised(shed.world) as supervisor:
+        hanging = asyncio.create_task(
+            supervisor.answer("a-hanging", replace(REQUEST, route="hang"))
+        )
+        await asyncio.wait_for(delivered.wait(), PATIENCE_S)
+        answer = await asyncio.wait_for(supervisor.answer("b-working", REQUEST), PATIENCE_S)
+        hanging.cancel()
+    assert fates == [Fate.KEPT, Fate.KEPT]
+    assert answer == HttpAnswer(200, b"b-working")
+
+
+async def test_a_gateway_that_cannot_be_made_holds_up_no_other(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_to_make(_: Tools) -> Equipment:
+        raise BrokenError
+
+    kind = DriverKind("unmade", "A test's.", False, dict, fail_to_make)
+    monkeypatch.setitem(KINDS, "unmade", kind)
+    await shed.world.gateway("a-unmade", kind="unmade")
+    await shed.gateway("b-working", hang)
+    async with supervised(shed.world):
+        await shed.running("b-working")
+
+
+async def test_a_gateway_of_an_unknown_kind_is_left_alone(shed: Shed) -> None:
+    await shed.world.gateway("a-strange", kind="of-tomorrow")
+    await shed.gateway("b-working", hang)
+    async with supervised(shed.world) as supervisor:
+        await shed.running("b-working")
+        assert await supervisor.answer("a-strange", REQUEST) is None
+
+
+async def test_a_gateway_that_is_added_later_is_started(shed: Shed) -> None:
+    async with supervised(shed.world):
+        await shed.gateway("late", hang)
+        await shed.world.clock.wait_for_sleeping(1)
+        shed.world.clock.advance(LOOK_AGAIN_S)
+        await shed.world.clock.wait_for_sleeping(1)
+        await shed.running("late")
+
+
+async def test_one_driver_serves_a_gateway_all_the_time(shed: Shed) -> None:
+    await shed.gateway("only", hang)
+    async with supervised(shed.world) as supervisor:
+        await supervisor.answer("only", REQUEST)
+        first = shed.made["only"]
+        await shed.world.clock.wait_for_sleeping(1)
+        shed.world.clock.advance(LOOK_AGAIN_S)
+        await shed.world.clock.wait_for_sleeping(1)
+        await supervisor.answer("only", REQUEST)
+        assert shed.made["only"] is first
+        assert len(first.runs_s) == 1
+
+
+async def test_stopping_cancels_every_driver(shed: Shed) -> None:
+    await shed.gateway("a-hanging", hang)
+    await shed.gateway("b-broken", fail)
+    await shed.gateway("c-hanging", hang)
+    async with supervised(shed.world):
+        await shed.world.clock.wait_for_sleeping(2)
+    assert shed.made["a-hanging"].stopped
+    assert shed.made["c-hanging"].stopped
+    assert shed.world.clock.sleeping == 0
+
+
+async def test_what_is_handed_over_is_kept_in_order_each_with_its_fate(shed: Shed) -> None:
+    gateway_id = await shed.gateway("gate", hang)
+    too_late_ms = 2**80  # no database has room for it
+    async with supervised(shed.world):
+        gate = await shed.running("gate")
+        fates = await gate.tools.deliver(
+            [
+                sms("one", source_id="1"),
+                sms("bad", sent_at_ms=too_late_ms),
+                sms("two", source_id="2"),
+                sms("one", source_id="1"),
+            ]
+        )
+    assert fates == [Fate.KEPT, Fate.FAILED, Fate.KEPT, Fate.DUPLICATE]
+    rows = await shed.world.rows("SELECT gateway_id, body FROM messages ORDER BY id")
+    assert [tuple(row) for row in rows] == [(gateway_id, "one"), (gateway_id, "two")]
+
+
+async def test_a_driver_hears_what_is_expected_on_its_own_lines_from_now_on(shed: Shed) -> None:
+    world = shed.world
+    await shed.gateway("own", hang)
+    await shed.gateway("other", hang)
+    await world.service(4, senders=("Yahoo", "YAHOO"))
+    await world.service(5, store="02", name="Zalo")
+    await world.lines("0967000001", "0967000002", gateway="own")
+    await world.lines("0967000003", store="02", gateway="other")
+    dealer = await world.dealer()
+    await world.rent(dealer, 4)
+    await world.events()  # numbered, as a worker does on PostgreSQL
+
+    async with supervised(world):
+        own = await shed.running("own")
+        hearing = asyncio.create_task(_first(own.tools.expected()))
+        await world.clock.wait_for_sleeping(2)
+        await world.rent(dealer, 5)
+        rented = await world.rent(dealer, 4)
+        await world.events()
+        world.clock.advance(EXPECTED_TICK_S)
+        heard = await asyncio.wait_for(hearing, PATIENCE_S)
+    assert heard == Expected(rented.rental.number, "Yahoo", ("Yahoo", "YAHOO"))
+
+
+async def _first(expected: AsyncIterator[Expected]) -> Expected:
+    async for one in expected:
+        return one
+    raise AssertionError("nothing was expected")

@@ -1,0 +1,138 @@
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pysqlite3 import dbapi2 as sqlite3
+
+import simlet.store
+from simlet.store import stock
+from simlet.store.database import Database, sqlite_path
+from simlet.store.sql import Sql, Tx
+
+STATEMENT = Sql(
+    "SELECT CAST(:small AS BIGINT) + CAST(:big_2 AS BIGINT), 7 % 4, 'at :noon', ':own', 100"
+)
+
+
+def row_of(tx: Tx, statement: Sql, inputs: dict[str, int]) -> list[object]:
+    row = tx.row(statement, **inputs)
+    assert row is not None
+    return list(row)
+
+
+def test_an_input_is_spelled_as_each_driver_wants_it() -> None:
+    statement = Sql("SELECT a FROM t WHERE b = :first AND c IN (:c_2, :third)")
+    assert statement.sqlite == "SELECT a FROM t WHERE b = :first AND c IN (:c_2, :third)"
+    assert statement.postgres == "SELECT a FROM t WHERE b = %(first)s AND c IN (%(c_2)s, %(third)s)"
+
+
+def test_a_cast_is_no_input() -> None:
+    assert Sql("SELECT a::text, :b::bigint").postgres == "SELECT a::text, %(b)s::bigint"
+
+
+def test_what_stands_between_quotes_is_no_input() -> None:
+    assert Sql("SELECT ':a', 'it''s :b', :c").postgres == "SELECT ':a', 'it''s :b', %(c)s"
+
+
+def test_a_percent_sign_is_doubled_for_postgresql_alone() -> None:
+    statement = Sql("SELECT a % 2 FROM t WHERE b LIKE '%x'")
+    assert statement.sqlite == "SELECT a % 2 FROM t WHERE b LIKE '%x'"
+    assert statement.postgres == "SELECT a %% 2 FROM t WHERE b LIKE '%%x'"
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from([":a", " % ", "::text", "':b'", "'%'", " x ", ", ", "{for_update}", "9:00"])
+    )
+)
+def test_only_the_inputs_differ_once_the_driver_has_read_a_statement(parts: list[str]) -> None:
+    statement = Sql(" ".join(parts))
+    as_run = statement.postgres.replace("%(a)s", ":a").replace("%%", "%")
+    assert as_run.replace("FOR UPDATE", "") == statement.sqlite
+
+
+@pytest.mark.parametrize("word", ["for_update", "for_update_of_r", "skip_locked", "lock_stock"])
+def test_a_word_that_locks_rows_says_nothing_on_sqlite(word: str) -> None:
+    statement = Sql(f"SELECT 1 FROM rentals r {{{word}}}")
+    assert statement.sqlite.strip() == "SELECT 1 FROM rentals r"
+    assert "FOR UPDATE" in statement.postgres
+
+
+def test_the_two_locks_of_a_transaction_are_not_the_same_one() -> None:
+    assert Sql("SELECT {lock_catalogue}").postgres != Sql("SELECT {lock_numbering}").postgres
+
+
+@pytest.mark.anyio
+async def test_both_databases_understand_a_statement_alike(db: Database) -> None:
+    row = await db.read(row_of, STATEMENT, {"small": 1, "big_2": 2**40})
+    assert row == [2**40 + 1, 3, "at :noon", ":own", 100]
+
+
+@pytest.mark.anyio
+async def test_a_statement_without_inputs_may_hold_a_percent_sign(db: Database) -> None:
+    assert await db.read(row_of, Sql("SELECT 7 % 4, '5 %'"), {}) == [3, "5 %"]
+
+
+@pytest.mark.anyio
+async def test_a_set_of_texts_is_given_as_one_input(db: Database) -> None:
+    statement = Sql("SELECT id FROM networks WHERE name IN {texts} ORDER BY id")
+
+    def ids(tx: Tx, texts: str) -> list[int]:
+        return [row[0] for row in tx.rows(statement, texts=texts)]
+
+    assert await db.read(ids, '["VIETTEL", "it\'s", "MOBIFONE"]') == [1, 3]
+    assert await db.read(ids, "[]") == []
+
+
+@pytest.mark.anyio
+async def test_a_table_is_given_as_one_input(db: Database) -> None:
+    statement = Sql("SELECT CAST(value ->> 0 AS BIGINT), value ->> 1 FROM {table}")
+
+    def rows(tx: Tx, table: str) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in tx.rows(statement, table=table)]
+
+    assert await db.read(rows, '[[1, "nhà"], [2, null]]') == [(1, "nhà"), (2, None)]
+
+
+# ------------------------------------------------------------------- the statements of the store
+
+
+def statements() -> Iterator[tuple[str, Sql]]:
+    for module in iter_modules(simlet.store.__path__, "simlet.store."):
+        for name, value in vars(import_module(module.name)).items():
+            if isinstance(value, Sql):
+                yield f"{module.name.rpartition('.')[2]}.{name}", value
+    yield "stock.all_filters", stock._page_statement(2, 2, 2)
+
+
+def inputs_of(statement: Sql) -> dict[str, None]:
+    return dict.fromkeys(re.findall(r"%\((\w+)\)s", statement.postgres))
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(list(statements())) > 80
+
+
+def test_no_word_of_a_statement_is_left_unknown() -> None:
+    unknown = [name for name, one in statements() if re.search(r"[{}]", one.sqlite + one.postgres)]
+    assert unknown == []
+
+
+def test_every_statement_fits_the_tables_of_sqlite(sqlite_url: str) -> None:
+    connection = sqlite3.connect(str(sqlite_path(sqlite_url)))
+    try:
+        for _, statement in statements():
+            connection.execute("EXPLAIN " + statement.sqlite, inputs_of(statement)).fetchall()
+    finally:
+        connection.close()
+
+
+def test_every_statement_fits_the_tables_of_postgresql(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        for _, statement in statements():
+            connection.execute("EXPLAIN " + statement.postgres, inputs_of(statement))

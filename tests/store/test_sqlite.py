@@ -1,0 +1,367 @@
+import asyncio
+import struct
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from pysqlite3 import dbapi2 as sqlite3
+
+from simlet.store.database import Database, open_database, sqlite_path
+from simlet.store.migrate import migrate
+from simlet.store.sql import DatabaseFault, Raised, Sql, Tx
+from simlet.store.sqlite import SqliteDatabase, has_wal_reset_bug
+from simlet.testing.gate import Gate
+
+pytestmark = pytest.mark.anyio
+
+ADD = Sql("INSERT INTO cursors (name, seq) VALUES (:name, 1)")
+ALL = Sql("SELECT name FROM cursors ORDER BY name")
+HOLDER = Path(__file__).with_name("hold_sqlite.py")
+
+
+def keep(tx: Tx, name: str) -> str:
+    tx.run(ADD, name=name)
+    return name
+
+
+def keep_at_gate(tx: Tx, name: str, gate: Gate) -> str:
+    gate.pass_through()
+    return keep(tx, name)
+
+
+def names(tx: Tx) -> list[str]:
+    return [row[0] for row in tx.rows(ALL)]
+
+
+def keep_what_cannot_be_committed(tx: Tx, name: str) -> str:
+    """All is well until the commit: only then is it noticed that the message does not exist."""
+    tx.run(Sql("PRAGMA defer_foreign_keys = ON"))
+    tx.run(Sql("INSERT INTO recordings (message_id, wav) VALUES (1, x'00')"))
+    return keep(tx, name)
+
+
+def pragma(tx: Tx, name: str) -> Any:
+    row = tx.row(Sql(f"PRAGMA {name}"))
+    assert row is not None
+    return row[0]
+
+
+@asynccontextmanager
+async def opened(
+    url: str, *, group_limit: int = 256, busy_timeout_s: float = 20
+) -> AsyncIterator[Database]:
+    db = open_database(url, readers=2, group_limit=group_limit, busy_timeout_s=busy_timeout_s)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@pytest.fixture
+async def sqlite_db(sqlite_url: str) -> AsyncIterator[Database]:
+    async with opened(sqlite_url) as db:
+        yield db
+
+
+@pytest.fixture
+def file(sqlite_url: str) -> Path:
+    path = sqlite_path(sqlite_url)
+    assert path is not None
+    return path
+
+
+def commits_in_wal(file: Path) -> int:
+    """How many commits the write-ahead log holds, by SQLite's description of its file format.
+
+    The header has 32 bytes, the page size at 8, the salts at 16. Each frame is a header of 24
+    bytes and a page; the header says at 4 how large the database is, in the last frame of a
+    commit alone, and repeats the salts at 8.
+    """
+    log = file.with_name(file.name + "-wal").read_bytes()
+    if not log:
+        return 0
+    (page_bytes,) = struct.unpack_from(">I", log, 8)
+    salts = log[16:24]
+    headers = [log[at : at + 24] for at in range(32, len(log), 24 + page_bytes)]
+    return sum(header[8:16] == salts and header[4:8] != bytes(4) for header in headers)
+
+
+def told_before(db: Database, statement: str, gate: Gate) -> None:
+    """From now on the writer stops at the gate before it runs a statement of this text."""
+    assert isinstance(db.engine, SqliteDatabase)
+
+    def look(text: str) -> None:
+        if text == statement:
+            gate.pass_through()
+
+    db.engine._connection.set_trace_callback(look)
+
+
+async def start_together(
+    db: Database, flow: Callable[[Tx, str], str], several: list[str]
+) -> "asyncio.Future[list[Any]]":
+    """Calls that are all accepted when this returns."""
+    calls = asyncio.gather(*(db.write(flow, one) for one in several), return_exceptions=True)
+    await anyio.lowlevel.checkpoint()
+    return calls
+
+
+# --------------------------------------------------------------------------------------- grouping
+
+
+async def test_each_flow_that_finds_the_writer_idle_has_a_commit_of_its_own(
+    sqlite_db: Database, file: Path
+) -> None:
+    before = commits_in_wal(file)
+    for name in "abc":
+        await sqlite_db.write(keep, name)
+    assert commits_in_wal(file) == before + 3
+
+
+async def test_all_that_waits_while_the_writer_is_busy_becomes_one_commit(
+    sqlite_db: Database, file: Path
+) -> None:
+    before = commits_in_wal(file)
+    with Gate() as gate:
+        first = asyncio.create_task(sqlite_db.write(keep_at_gate, "first", gate))
+        await gate.reached()
+        several = [f"{n:03}" for n in range(200)]
+        calls = await start_together(sqlite_db, keep, several)
+        gate.open()
+        assert await first == "first"
+        assert await calls == several
+    assert commits_in_wal(file) == before + 2
+
+
+async def test_a_group_is_no_longer_than_the_limit(sqlite_url: str, file: Path) -> None:
+    async with opened(sqlite_url, group_limit=10) as db:
+        before = commits_in_wal(file)
+        with Gate() as gate:
+            first = asyncio.create_task(db.write(keep_at_gate, "first", gate))
+            await gate.reached()
+            calls = await start_together(db, keep, [f"{n:03}" for n in range(25)])
+            gate.open()
+            await asyncio.gather(first, calls)
+        assert commits_in_wal(file) == before + 1 + 3
+
+
+async def test_many_inputs_of_one_caller_are_one_commit(sqlite_db: Database, file: Path) -> None:
+    before = commits_in_wal(file)
+    await sqlite_db.write_all(keep, [f"{n:03}" for n in range(300)])
+    assert commits_in_wal(file) == before + 1
+
+
+# ----------------------------------------------------------------------------------------- commit
+
+
+async def test_callers_hear_back_only_after_the_commit(sqlite_db: Database, file: Path) -> None:
+    with Gate() as gate:
+        told_before(sqlite_db, "COMMIT", gate)
+        calls = await start_together(sqlite_db, keep, ["a", "b"])
+        await gate.reached()
+        before = commits_in_wal(file)
+        # A whole round trip through another thread: an answer would have come before it.
+        assert await sqlite_db.read(names) == []
+        assert not calls.done()
+        gate.open()
+        assert await calls == ["a", "b"]
+        assert commits_in_wal(file) > before
+
+
+async def test_a_commit_that_fails_tells_every_caller_and_keeps_nothing(
+    sqlite_db: Database,
+) -> None:
+    with Gate() as gate:
+        first = asyncio.create_task(sqlite_db.write(keep_at_gate, "first", gate))
+        await gate.reached()
+        good = await start_together(sqlite_db, keep, ["a", "b"])
+        bad = await start_together(sqlite_db, keep_what_cannot_be_committed, ["c"])
+        many = asyncio.create_task(sqlite_db.write_all(keep, ["d", "e"]))
+        await anyio.lowlevel.checkpoint()
+        gate.open()
+        assert await first == "first"
+        outcomes = [*await good, *await bad]
+        outcomes += [one.error for one in await many if isinstance(one, Raised)]
+    assert [type(one) for one in outcomes] == [DatabaseFault] * 5
+    assert "FOREIGN KEY" in str(outcomes[0])
+    assert await sqlite_db.read(names) == ["first"]
+
+
+async def test_after_a_commit_that_failed_the_next_group_works(sqlite_db: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(DatabaseFault):
+            await sqlite_db.write(keep_what_cannot_be_committed, "a")
+    assert await sqlite_db.write(keep, "a") == "a"
+    assert await sqlite_db.read(names) == ["a"]
+
+
+async def test_a_full_disk_tells_every_caller_and_keeps_nothing(sqlite_db: Database) -> None:
+    def fill(tx: Tx, name: str) -> str:
+        tx.run(Sql("INSERT INTO secret_keys VALUES (:name, zeroblob(1000000))"), name=name)
+        return keep(tx, name)
+
+    pages = await sqlite_db.write(pragma, "page_count")
+    await sqlite_db.write(pragma, f"max_page_count = {pages + 2}")
+    with Gate() as gate:
+        first = asyncio.create_task(sqlite_db.write(keep_at_gate, "first", gate))
+        await gate.reached()
+        good = await start_together(sqlite_db, keep, ["a", "b"])
+        bad = await start_together(sqlite_db, fill, ["c"])
+        gate.open()
+        outcomes = [*await asyncio.wait_for(good, 10), *await bad]
+        await first
+    assert [type(one) for one in outcomes] == [DatabaseFault] * 3
+    assert "full" in str(outcomes[0])
+    assert await sqlite_db.read(names) == ["first"]
+    await sqlite_db.write(keep, "small")
+    await sqlite_db.write(pragma, f"max_page_count = {pages + 10_000}")
+    await sqlite_db.write(fill, "large")
+    assert await sqlite_db.read(names) == ["first", "large", "small"]
+
+
+async def test_a_caller_whose_event_loop_has_ended_does_not_stop_the_writer(
+    sqlite_db: Database,
+) -> None:
+    with Gate() as gate:
+
+        async def give_up() -> None:
+            call = asyncio.ensure_future(sqlite_db.write(keep_at_gate, "theirs", gate))
+            await gate.reached()
+            call.cancel()
+
+        other = threading.Thread(target=asyncio.run, args=(give_up(),))
+        other.start()
+        await asyncio.to_thread(other.join)
+        mine = await start_together(sqlite_db, keep, ["mine"])
+        gate.open()
+        assert await asyncio.wait_for(mine, 10) == ["mine"]
+    assert await sqlite_db.read(names) == ["mine", "theirs"]
+
+
+# --------------------------------------------------------------------------------- how it is kept
+
+
+async def test_every_commit_waits_for_the_disk(sqlite_db: Database) -> None:
+    assert await sqlite_db.write(pragma, "journal_mode") == "wal"
+    assert await sqlite_db.write(pragma, "synchronous") == 2
+    assert await sqlite_db.write(pragma, "foreign_keys") == 1
+
+
+async def test_readers_cannot_write(sqlite_db: Database) -> None:
+    assert await sqlite_db.read(pragma, "query_only") == 1
+    assert await sqlite_db.glance(pragma, "query_only") == 1
+
+
+async def test_a_file_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseFault, match="cannot open"):
+        open_database(f"sqlite:///{tmp_path}/no/such/folder/simlet.db")
+
+
+async def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "simlet.db").write_bytes(b"anything but a database " * 100)
+    with pytest.raises(DatabaseFault, match="cannot open"):
+        open_database(f"sqlite:///{tmp_path}/simlet.db")
+
+
+async def test_a_database_that_cannot_be_in_wal_mode_is_refused() -> None:
+    with pytest.raises(DatabaseFault, match="WAL"):
+        open_database("sqlite:///:memory:")
+
+
+# --------------------------------------------------------------------------- the bug of the resets
+
+
+@pytest.mark.parametrize(
+    ("version", "broken"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 7, 17), True),
+        ((3, 31, 1), True),
+        ((3, 40, 1), True),
+        ((3, 43, 2), True),
+        ((3, 44, 0), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 44, 7), False),
+        ((3, 45, 0), True),
+        ((3, 49, 2), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 0), True),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),  # withdrawn for other reasons
+        ((3, 52, 1), False),
+        ((3, 53, 0), False),
+        ((3, 53, 4), False),
+        ((4, 0, 0), False),
+    ],
+)
+def test_the_releases_with_the_wal_reset_bug_are_known(
+    version: tuple[int, int, int], broken: bool
+) -> None:
+    assert has_wal_reset_bug(version) is broken
+
+
+@pytest.mark.parametrize("use", [open_database, migrate])
+def test_a_release_with_the_wal_reset_bug_is_refused(
+    use: Callable[[str], object], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))
+    with pytest.raises(DatabaseFault, match=r"can corrupt .* WAL"):
+        use(sqlite_url)
+
+
+async def test_the_release_in_use_has_no_wal_reset_bug() -> None:
+    assert not has_wal_reset_bug(sqlite3.sqlite_version_info)
+
+
+# ------------------------------------------------------------------------------ another process
+
+
+@asynccontextmanager
+async def another_process_writes(file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, HOLDER, str(file)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert other.stdout is not None
+        assert await other.stdout.readline() == b"writing\n"
+        yield other
+    finally:
+        await other.communicate(b"go on\n")
+
+
+async def test_another_process_that_writes_is_waited_for(sqlite_db: Database, file: Path) -> None:
+    with Gate() as gate:
+        told_before(sqlite_db, "BEGIN IMMEDIATE", gate)
+        async with another_process_writes(file):
+            calls = await start_together(sqlite_db, keep, ["mine", "my other"])
+            await gate.reached()
+            gate.open()
+            with anyio.fail_after(10):
+                assert await sqlite_db.read(names) == []
+            assert not calls.done()
+        assert await calls == ["mine", "my other"]
+    assert await sqlite_db.read(names) == ["mine", "my other", "theirs"]
+
+
+async def test_a_process_that_never_ends_its_write_is_a_fault_until_it_does(
+    sqlite_url: str, file: Path
+) -> None:
+    async with opened(sqlite_url, busy_timeout_s=0.05) as db:
+        async with another_process_writes(file):
+            for outcome in await (await start_together(db, keep, ["a", "b"])):
+                assert isinstance(outcome, DatabaseFault)
+                assert "locked" in str(outcome)
+        assert await db.write(keep, "c") == "c"
+        assert await db.read(names) == ["c", "theirs"]
