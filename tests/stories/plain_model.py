@@ -216,8 +216,8 @@ class PlainModel:
         key = message.key()
         return None if key is None else self.keys.get(key)
 
-    def owner_of(self, message: PlainMessage, now_ms: int) -> PlainRental | str:
-        """Whose it is, or why it is nobody's."""
+    def claims(self, message: PlainMessage, now_ms: int) -> list[PlainRental] | str:
+        """The rentals that it fits most narrowly, oldest first, or why it is nobody's."""
         if message.number not in self.networks:
             return "unknown_number"
         then = [
@@ -225,28 +225,31 @@ class PlainModel:
             for one in self.rentals
             if one.number == message.number and _was_open(one, message.stamp_ms, now_ms)
         ]
-        claims = [(one.service.width(message.sender, message.text), one) for one in then]
-        widest = max((width for width, _ in claims), default=0)
-        if not widest:
+        widths = [one.service.width(message.sender, message.text) for one in then]
+        if not any(widths):
             return "no_rule_fits" if then else "no_rental"
-        best = [one for width, one in claims if width == widest]
-        waiting = [one for one in best if one.state == WAITING]
-        return waiting[0] if waiting else best[-1]
+        return [one for one, width in zip(then, widths, strict=True) if width == max(widths)]
 
-    def receive(self, message_id: int, message: PlainMessage, now_ms: int) -> PlainRental | str:
-        """Keeps a new message; its owner, or why it has none."""
-        owner = self.owner_of(message, now_ms)
+    def owner_of(self, message: PlainMessage, now_ms: int) -> PlainRental | str:
+        """Whose it is, or why it is nobody's."""
+        claims = self.claims(message, now_ms)
+        if isinstance(claims, str):
+            return claims
+        waiting = [one for one in claims if one.state == WAITING]
+        return waiting[0] if waiting else claims[-1]
+
+    def keep(self, message_id: int, message: PlainMessage, owner: PlainRental | str) -> None:
+        """Keeps a new message for its owner."""
         self.owners[message_id] = owner
         key = message.key()
         if key is not None:
             self.keys[key] = message_id
         if isinstance(owner, str) or not (message.code or message.recording):
-            return owner
+            return
         if owner.state == WAITING:
             self.settle(owner)
         if owner.state == RECEIVED:
             owner.shown = (message.text, message.code)
-        return owner
 
     # ------------------------------------------------------------------------------- figures
 

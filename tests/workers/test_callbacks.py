@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 URL = "https://dealer.example/sms"
 LOOPBACK = Rules(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 REFUSED = Answer(status=500, error=None, duration_ms=3)
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 LEASE_S = 5 + 30
 
 
@@ -213,9 +213,10 @@ async def test_an_account_without_an_address_is_told_nothing(world: World) -> No
     assert await queue(world) == []
 
 
-async def test_a_changed_address_and_secret_are_used_at_once(rented: Rented) -> None:
-    world = rented.world
+async def test_a_changed_address_and_secret_are_used_at_once(world: World) -> None:
     world.clock.set_now_ms(time.time_ns() // 1_000_000)  # the verifier looks at the machine's clock
+    await shop(world)
+    rented = await rent(world, await world.dealer(callback_url=URL))
     secret = new_webhook_secret(bytes(range(32)))
     poster = FakeOutbound([REFUSED])
     async with desk_of(world, poster) as desk:
@@ -332,8 +333,8 @@ async def test_after_an_outage_attempts_do_not_come_all_at_once(rented: Rented) 
 @pytest.mark.parametrize(
     "answer",
     [
-        *[Answer(status, None, 1) for status in (100, 199, 300, 302, 400, 404, 410, 429, 500, 503)],
-        *[Answer(None, error, 1) for error in ("timeout", "dns", "refused_address", "bad_answer")],
+        *[Answer(status, None, 1) for status in (199, 300, 302, 404, 410, 500)],
+        *[Answer(None, error, 1) for error in ("timeout", "refused_address")],
     ],
     ids=lambda answer: str(answer.status or answer.error),
 )
@@ -350,7 +351,7 @@ async def test_what_is_not_accepted_comes_again(rented: Rented, answer: Answer) 
     assert await queue(rented.world) == [("done", 2, 200, None)]
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 299])
+@pytest.mark.parametrize("status", [204, 299])
 async def test_any_2xx_is_accepted(rented: Rented, status: int) -> None:
     poster = FakeOutbound([Answer(status, None, 1)])
     async with desk_of(rented.world, poster) as desk:
@@ -513,12 +514,11 @@ class Receiver:
 
     statuses: list[int] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
-    hang: bool = False
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
     async def take(self, request: web.Request) -> web.Response:
-        if self.hang:
-            await asyncio.Event().wait()
+        await self.goes_on.wait()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posts.append(Post(request.path, await request.read(), headers))
         status = self.statuses.pop(0) if self.statuses else 200
@@ -528,6 +528,7 @@ class Receiver:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
+    receiver.goes_on.set()
     app = web.Application()
     app.router.add_post("/{tail:.*}", receiver.take)
     runner = web.AppRunner(app, shutdown_timeout=0)
@@ -538,6 +539,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.goes_on.set()
         await runner.cleanup()
 
 
@@ -580,12 +582,12 @@ async def test_a_receiver_that_does_not_answer_is_tried_again(
     world: World, receiver: Receiver
 ) -> None:
     one = await _rented_by(world, receiver)
-    receiver.hang = True
+    receiver.goes_on.clear()
     async with desk_of(world, Outbound(LOOPBACK, timeout_s=0.1)) as desk:
         await one.receive()
         await desk.deliver()
         first = await queue(world)
-        receiver.hang = False
+        receiver.goes_on.set()
         await desk.pass_time(2)
 
     assert first == [("pending", 1, None, "timeout")]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from simlet.domain.errors import RENTAL_UNKNOWN, UNAUTHENTICATED, Refused
 from simlet.domain.events import EventKind
-from simlet.domain.principal import Account, AccountState
+from simlet.domain.principal import Account, AccountState, Tier
 from simlet.domain.rental import RentalState
 from simlet.domain.service import Service
 from simlet.store import (
@@ -51,13 +51,13 @@ def account_of_token(tx: Tx, token_hash: bytes) -> Account:
         Refused: UNAUTHENTICATED.
     """
     account = accounts.account_by_token(tx, token_hash)
-    if (
-        account is None
-        or account.state is not AccountState.APPROVED
-        or not account.tier.may_hold_token
-    ):
+    if account is None or not _may_call(account.state, account.tier):
         raise Refused(UNAUTHENTICATED)
     return account
+
+
+def _may_call(state: AccountState, tier: Tier) -> bool:
+    return state is AccountState.APPROVED and tier.may_hold_token
 
 
 def rental_with_code(tx: Tx, token_hash: bytes, rental_id: int | None) -> RentalView:
@@ -66,11 +66,12 @@ def rental_with_code(tx: Tx, token_hash: bytes, rental_id: int | None) -> Rental
     Raises:
         Refused: UNAUTHENTICATED; RENTAL_UNKNOWN when it is another account's, or there is none.
     """
-    account = account_of_token(tx, token_hash)
-    rental = None if rental_id is None else rentals.view_rental(tx, account.id, rental_id)
-    if rental is None:
+    sight = rentals.view_by_token(tx, token_hash, rental_id)
+    if sight is None or not _may_call(sight.account_state, sight.tier):
+        raise Refused(UNAUTHENTICATED)
+    if sight.rental is None:
         raise Refused(RENTAL_UNKNOWN)
-    return rental
+    return sight.rental
 
 
 def history(tx: Tx, token_hash: bytes, wanted: HistoryFilter) -> list[RentalView]:

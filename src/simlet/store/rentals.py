@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simlet.domain.matching import Candidate
+from simlet.domain.principal import AccountState, Tier
 from simlet.domain.rental import Rental, RentalState
 from simlet.store.services import rules_from
 from simlet.store.sql import Row, Sql, Tx
@@ -57,7 +58,12 @@ _VIEW_JOINS = (
     "FROM rentals r JOIN services s ON s.id = r.service_id "
     "LEFT JOIN messages m ON m.id = r.message_id"
 )
-_VIEW = Sql(f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.id = :id AND r.account_id = :account_id")
+_VIEW = Sql(
+    f"SELECT {_VIEW_FIELDS}, a.state, a.tier FROM tokens t JOIN accounts a ON a.id = t.account_id "
+    "LEFT JOIN rentals r ON r.id = :id AND r.account_id = a.id "
+    "LEFT JOIN services s ON s.id = r.service_id LEFT JOIN messages m ON m.id = r.message_id "
+    "WHERE t.token_hash = :token_hash AND t.revoked_at_ms IS NULL"
+)
 _VIEW_BY_ID = Sql(f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.id = :id")
 _HISTORY = Sql(
     f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.account_id = :account_id "
@@ -254,10 +260,25 @@ def deafen(tx: Tx, rental_id: int) -> None:
     tx.run(_DEAFEN, id=rental_id)
 
 
-def view_rental(tx: Tx, account_id: int, rental_id: int) -> RentalView | None:
-    """A rental of an account as its dealer reads it."""
-    row = tx.row(_VIEW, id=rental_id, account_id=account_id)
-    return None if row is None else _view(row)
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a token lets its holder see: the state of its account, and one rental of it."""
+
+    account_state: AccountState
+    tier: Tier
+    rental: RentalView | None
+
+
+def view_by_token(tx: Tx, token_hash: bytes, rental_id: int | None) -> Sight | None:
+    """A rental as its dealer reads it, in one statement: the path of polls.
+
+    None when the token is unknown or revoked; no rental in it when the account has no such one.
+    """
+    row = tx.row(_VIEW, id=rental_id, token_hash=token_hash)
+    if row is None:
+        return None
+    rental = None if row[0] is None else _view(row)
+    return Sight(AccountState(row[14]), Tier(row[15]), rental)
 
 
 def view_for_callback(tx: Tx, rental_id: int) -> RentalView | None:

@@ -98,8 +98,9 @@ class SqliteDatabase:
         self._path = path
         self._group_limit = group_limit
         self._busy_timeout_s = busy_timeout_s
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._closing = False
+        self._gathered: list[_Job] = []
         self._local = threading.local()
         self._reader_connections: list[Any] = []
         self._readers = ThreadPoolExecutor(readers, "sqlite-reader")
@@ -143,11 +144,23 @@ class SqliteDatabase:
         self._refuse_when_closing()
         loop = asyncio.get_running_loop()
         job = _Job(calls, [], loop, loop.create_future())
-        self._jobs.put(job)
+        if not self._gathered:
+            loop.call_soon(self._hand_over)
+        self._gathered.append(job)
         # The flows run whatever becomes of the caller: a dropped connection must not leave it
         # open whether a rent was kept.
         await job.done
         return job.outcomes
+
+    def _hand_over(self) -> None:
+        """Gives the writer what one turn of the event loop brought, together.
+
+        One by one, the two threads would take turns at every statement, and each turn costs more
+        than the statement.
+        """
+        jobs, self._gathered = self._gathered, []
+        if jobs:
+            self._jobs.put(jobs)
 
     async def read(self, call: Call) -> Any:
         """Runs a read in a thread of its own."""
@@ -172,6 +185,7 @@ class SqliteDatabase:
     async def close(self) -> None:
         """Ends after every flow that was accepted has its commit."""
         self._closing = True
+        self._hand_over()
         self._jobs.put(None)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.join)
@@ -186,17 +200,16 @@ class SqliteDatabase:
             if last:
                 return
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        group, flows = [first], len(first.calls)
-        while flows < self._group_limit:
+    def _gather(self, first: list[_Job]) -> tuple[list[_Job], bool]:
+        group = list(first)
+        while len(group) < self._group_limit:
             try:
-                job = self._jobs.get_nowait()
+                jobs = self._jobs.get_nowait()
             except queue.Empty:
                 return group, False
-            if job is None:
+            if jobs is None:
                 return group, True
-            group.append(job)
-            flows += len(job.calls)
+            group += jobs
         return group, False
 
     def _write_group(self, group: list[_Job]) -> None:

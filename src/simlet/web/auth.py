@@ -1,5 +1,7 @@
 """Who a request comes from: the token, in the query or in the header."""
 
+from functools import lru_cache
+
 from simlet.domain.errors import UNAUTHENTICATED, Refused
 from simlet.domain.signing import hash_secret, token_is_well_formed
 
@@ -13,6 +15,7 @@ def bearer(authorization: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+@lru_cache(maxsize=16_384)
 def token_hash(token: str) -> bytes:
     """The hash under which a token is kept; a mistyped one is refused without the database.
 

@@ -1,6 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from random import Random
@@ -9,13 +9,12 @@ from typing import Any
 
 import aiohttp
 import msgspec
-import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pysqlite3 import dbapi2 as sqlite3
 from yarl import URL
 
+from outages import no_connections, no_writes
 from simlet.domain.errors import INVALID, Refused
 from simlet.domain.inbound import Inbound
 from simlet.domain.rental import RentalState
@@ -29,7 +28,7 @@ from simlet.gateways.drivers.http import (
     MAX_SENDER_CHARS,
     MAX_TEXT_CHARS,
 )
-from simlet.store.database import open_database, sqlite_path
+from simlet.store.database import open_database
 from simlet.store.sql import Sql, Tx
 from simlet.testing.clock import START_MS, FakeClock
 from simlet.testing.site import Reply, Site, site_of
@@ -562,44 +561,12 @@ async def _hasty_gate(url: str) -> AsyncIterator[Gate]:
         await db.close()
 
 
-@contextmanager
-def _no_writes(url: str) -> Iterator[None]:
-    """The database takes reads and no writes: a lock, or a standby that was not promoted yet."""
-    path = sqlite_path(url)
-    if path is None:
-        with _altered(url, "SET default_transaction_read_only = on", "RESET ALL"):
-            yield
-        return
-    lock = sqlite3.connect(str(path), isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        lock.close()
-
-
-@contextmanager
-def _altered(url: str, change: str, undo: str) -> Iterator[None]:
-    """A PostgreSQL database with another setting, its connections ended before and after."""
-    server, _, name = url.partition("?")[0].rpartition("/")
-    host = url.partition("?")[2]
-    with psycopg.connect(f"{server}/postgres?{host}", autocommit=True) as connection:
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        connection.execute(f"ALTER DATABASE {name} {change}".encode())
-        connection.execute(end, (name,))
-        try:
-            yield
-        finally:
-            connection.execute(f"ALTER DATABASE {name} {undo}".encode())
-            connection.execute(end, (name,))
-
-
 async def test_while_nothing_can_be_kept_each_message_is_told_and_can_come_again(
     database_url: str,
 ) -> None:
     async with _hasty_gate(database_url) as gate:
         batch = [sms("one", id="1"), {"to": "x"}, sms("two", id="2")]
-        with _no_writes(database_url):
+        with no_writes(database_url):
             single = await gate.messages(sms("zero", id="0"))
             call = await gate.calls(call_form(wav()))
             many = await gate.messages(batch)
@@ -616,7 +583,7 @@ async def test_while_nothing_can_be_kept_each_message_is_told_and_can_come_again
 
 async def test_a_database_that_is_gone_answers_503_and_loses_nothing(postgres_url: str) -> None:
     async with _hasty_gate(postgres_url) as gate:
-        with _altered(postgres_url, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"):
+        with no_connections(postgres_url):
             replies = [await gate.messages(sms(id="1")), await gate.messages([sms(id="1")])]
         again = await gate.messages(sms(id="1"))
 

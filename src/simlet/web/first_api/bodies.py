@@ -6,6 +6,7 @@ Where two names differ only by case, their contents are equal. `RequestLog.ID` i
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -192,5 +193,10 @@ def history_row(rental: RentalView, recording_url: str | None) -> Body:
 
 def local_time(at_ms: int) -> str:
     """A time as clients read it: local (UTC+7), to the second, without a zone."""
-    at = datetime.fromtimestamp(at_ms // 1000, tz=UTC).astimezone(LOCAL)
+    return _local_second(at_ms // 1000)
+
+
+@lru_cache(maxsize=16_384)
+def _local_second(at_s: int) -> str:
+    at = datetime.fromtimestamp(at_s, tz=UTC).astimezone(LOCAL)
     return at.strftime("%Y-%m-%dT%H:%M:%S")

@@ -39,16 +39,9 @@ class Query:
         self._texts: dict[str, str] = {}
         if len(query_string) > MAX_QUERY_BYTES:
             raise invalid("query", "it is too long")
-        try:
-            pairs = parse_qsl(
-                query_string.decode("latin-1"),
-                keep_blank_values=True,
-                max_num_fields=MAX_PARAMETERS,
-                errors="replace",
-            )
-        except ValueError as error:
-            raise invalid("query", "it has too many parameters") from error
-        for name, text in pairs:
+        if query_string.count(b"&") >= MAX_PARAMETERS:
+            raise invalid("query", "it has too many parameters")
+        for name, text in _pairs(query_string.decode("latin-1")):
             self._texts.setdefault(name.lower(), text)
 
     def text(self, name: str) -> str:
@@ -140,6 +133,14 @@ class Query:
         if _WHOLE.fullmatch(text) is None or not digits:
             raise invalid("limit", "expected a whole number above 0")
         return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    if "%" in query or "+" in query:
+        return parse_qsl(query, keep_blank_values=True, errors="replace")
+    # Polls hardly ever hold what must be decoded, and the general parser costs ten times this.
+    split = (pair.partition("=") for pair in query.split("&") if pair)
+    return [(name, text) for name, _, text in split]
 
 
 def _midnight_ms(text: str, name: str, absent_ms: int, *, days: int) -> int:

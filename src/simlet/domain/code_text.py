@@ -1,0 +1,146 @@
+"""A text made plain, for the search of a code: clean, fold, blank out.
+
+*Clean* gives one Unicode form, plain digits, plain blanks and dashes, nothing of no width. *Fold*
+takes capitals and accents away, and leaves each character in its place. *Blank out* overwrites
+what has a shape of its own and is no code: addresses, dates, hours, sums, phones.
+"""
+
+import re
+import unicodedata
+
+# ----------------------------------------------------------------------------------- clean, fold
+
+_SPECIAL = {
+    "。": ".", "।": ".", "॥": ".", "۔": ".", "។": ".", "։": ":", "、": ",", "،": ",", "؛": ",",
+    "؟": "?", "•": "*", "●": "*", "∙": "*", "∗": "*", "·": " ", "・": " ", "−": "-", "→": ">",
+    "ـ": None, "—": "-", "’": "'",
+}  # fmt: skip
+_BY_CATEGORY = {
+    "Zs": " ", "Zl": "\n", "Zp": "\n", "Cc": " ", "Cf": None, "Me": None, "Sc": "$", "Pd": "-",
+    "Ps": "(", "Pe": ")", "Pi": '"', "Pf": '"', "So": " ", "Po": ",",
+}  # fmt: skip
+# Marks that sit on letters: accents, Arabic and Hebrew vowels, variation selectors.
+_DROPPED_MARKS = {
+    chr(code)
+    for block in (
+        range(0x300, 0x370),
+        range(0x591, 0x5C8),
+        range(0x64B, 0x660),
+        range(0xFE00, 0xFE10),
+    )
+    for code in block
+}
+# Where the characters live that are changed at all: everything but plain letters.
+_CHANGED_BLOCKS = (
+    range(0x20), range(0x7F, 0x1C80), range(0x1E00, 0x2C00), range(0x3000, 0x3040),
+    range(0xA620, 0xABFF), range(0xFE00, 0xFF00), range(0x1F000, 0x1FB00),
+)  # fmt: skip
+_FOLDED_BLOCKS = (range(0xC0, 0x530), range(0x620, 0x6D4), range(0x1E00, 0x2000))
+_LETTERS = {
+    "đ": "d", "Đ": "D", "ð": "d", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ı": "i", "İ": "I",
+    "ß": "s", "æ": "a", "Æ": "A", "œ": "o", "ə": "e", "þ": "t", "ی": "ي", "ک": "ك", "ة": "ه",
+}  # fmt: skip
+
+
+def _plain(character: str) -> str | None:
+    """What stands for a character in a clean text; None drops it."""
+    if character in _SPECIAL:
+        return _SPECIAL[character]
+    if character in _DROPPED_MARKS:
+        return None
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.digit(character))
+    return _BY_CATEGORY.get(category, character)
+
+
+def _base(character: str) -> str:
+    """A letter without its accents, as one letter."""
+    return _LETTERS.get(character) or unicodedata.normalize("NFD", character)[0]
+
+
+_PLAIN = {
+    code: _plain(chr(code)) for block in _CHANGED_BLOCKS for code in block if code != ord("\n")
+}
+_BASE = {code: _base(chr(code)) for block in _FOLDED_BLOCKS for code in block}
+
+
+def clean(text: str) -> str:
+    """The text in NFKC, its digits, blanks, dashes and marks the plain ones, as written else."""
+    return unicodedata.normalize("NFKC", text).translate(_PLAIN)
+
+
+def fold(shown: str) -> str:
+    """A clean text in small letters without accents; each character keeps its place."""
+    return (shown if shown.isascii() else shown.translate(_BASE)).lower()
+
+
+# ------------------------------------------------------------------------------------- blank out
+
+# What stands in place of each character that is blanked out.
+BLANK = "\0"
+
+# Every repetition that can be tried from many places is bounded: the scan stays linear.
+_SHAPES = re.compile(
+    r"""
+    (?=[a-z0-9])(?<![a-z0-9.@/_%+-])(?:                                      # addresses
+        https?://[^\x00-\x20,()<>"\x7f-\U0010ffff]+
+      | [a-z0-9.-]*[a-z0-9]\.
+        (?: (?:com|net|org|vn|info|edu|gov)(?![a-z0-9])(?:/[^\s,()<>]*)? | [a-z]{2,6}/[^\s,()<>]*)
+      | [a-z0-9._%+-]+@[a-z0-9.-]+
+      | (?:rm|rp|rs|vnd|usd|eur|inr|sar|aed|php|gbp)[0-9]+(?:[.,][0-9]+)*(?![0-9a-z])
+    )
+  | (?=[0-9])(?<![0-9a-z])(?:
+        [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9])                           # hours
+      | [0-9]{1,2}[hg][0-9]{0,2}(?![0-9a-z])
+      | [0-9]+(?:/[0-9]+)+                                                   # dates, fractions
+      | [0-9]{1,2}([-.])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])
+      | (?:19|20)[0-9]{2}([-.])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])
+      | [0-9]{1,4}[*x]{2,16}[0-9]{2,4}(?![0-9a-z])                           # 0987***321
+      | (?<![.])(?![0-9]\.[0-9]\.[0-9]\.[0-9](?![0-9]))
+        [0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])(?!\.[0-9])                    # 203.0.113.25
+      | (?<![.,])(?![0-9]{3}[.,][0-9]{3}(?![0-9]|[.,][0-9]))
+        [0-9]{1,3}(?:[.,][0-9]{3})+(?:[.,][0-9]{1,2})?(?![0-9])(?![.,][0-9]) # 1.250.000
+      | (?<![.,])[0-9]{1,3}[.,][0-9]{1,2}(?![0-9])(?![.,-][0-9])             # 12.34
+    )
+  | (?=[@$+(*x.])(?:
+        @[a-z0-9.-]+
+      | \$[ ]?[0-9]+(?:[.,][0-9]+)*
+      | \+[ ]?[0-9]{1,4}(?:[ .()-]{1,2}[0-9]{2,4}(?![0-9])){1,4}             # phones
+      | \+[0-9]+(?:[.,][0-9]+)*
+      | \([0-9]{2,4}\)[ ]?[0-9]{3,4}[ -][0-9]{4}(?![0-9])
+      | \*[0-9][0-9*]{0,24}\#                                                # *101#
+      | (?<![0-9a-z*])[*x]{2,16}(?:[ -][*x]{2,16}){0,4}[ -]?[0-9]{2,6}(?![0-9a-z*])  # ****1234
+      | (?<![0-9a-z*])[*x][0-9]{3,4}(?![0-9a-z*])
+      | (?<![^\s(])\.{2,16}[0-9]{3,4}(?![0-9])
+    )
+    """,
+    re.VERBOSE,
+)
+
+_APP_HASH_TAIL = 16  # where the hash of an app stands, blanks behind it included
+# A last word of eleven letters and digits lets an Android app find its own message; it is no code.
+_APP_HASH = re.compile(
+    r"(?<!\S)(?=[0-9A-Z+/]*[a-z])(?=\S[a-z+/]*[0-9A-Z])(?![a-z]+[/+][0-9]+\s*$)"
+    r"[0-9A-Za-z+/]{11}\s*$"
+)
+
+
+def blank_out(shown: str, folded: str) -> str:
+    """The folded text, with what has a shape of its own overwritten.
+
+    Args:
+        shown: the clean text.
+        folded: the same text, folded.
+
+    Returns:
+        A text of the same length; `BLANK` stands for each character that was overwritten.
+    """
+    hashed = _APP_HASH.search(shown, max(0, len(shown) - _APP_HASH_TAIL))
+    if hashed:
+        folded = folded[: hashed.start()] + _blanks(hashed)
+    return _SHAPES.sub(_blanks, folded)
+
+
+def _blanks(match: re.Match[str]) -> str:
+    return BLANK * (match.end() - match.start())
