@@ -53,14 +53,14 @@ def test_a_percent_sign_is_doubled_for_postgresql_alone() -> None:
 def test_only_the_inputs_differ_once_the_driver_has_read_a_statement(parts: list[str]) -> None:
     statement = Sql(" ".join(parts))
     as_run = statement.postgres.replace("%(a)s", ":a").replace("%%", "%")
-    assert as_run.replace("FOR UPDATE", "") == statement.sqlite
+    assert as_run.replace("FOR NO KEY UPDATE", "") == statement.sqlite
 
 
 @pytest.mark.parametrize("word", ["for_update", "for_update_of_r", "skip_locked", "lock_stock"])
 def test_a_word_that_locks_rows_says_nothing_on_sqlite(word: str) -> None:
     statement = Sql(f"SELECT 1 FROM rentals r {{{word}}}")
     assert statement.sqlite.strip() == "SELECT 1 FROM rentals r"
-    assert "FOR UPDATE" in statement.postgres
+    assert "FOR NO KEY UPDATE" in statement.postgres
 
 
 def test_the_two_locks_of_a_transaction_are_not_the_same_one() -> None:

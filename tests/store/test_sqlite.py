@@ -106,10 +106,16 @@ def told_before(db: Database, statement: str, gate: Gate) -> None:
 async def start_together(
     db: Database, flow: Callable[[Tx, str], str], several: list[str]
 ) -> "asyncio.Future[list[Any]]":
-    """Calls that are all accepted when this returns."""
+    """Calls that have all been handed to the writer when this returns."""
     calls = asyncio.gather(*(db.write(flow, one) for one in several), return_exceptions=True)
-    await anyio.lowlevel.checkpoint()
+    await handed_over()
     return calls
+
+
+async def handed_over() -> None:
+    """Lets the calls that were begun come to the database, and the database hand them over."""
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
 
 
 # --------------------------------------------------------------------------------------- grouping
@@ -183,7 +189,7 @@ async def test_a_commit_that_fails_tells_every_caller_and_keeps_nothing(
         good = await start_together(sqlite_db, keep, ["a", "b"])
         bad = await start_together(sqlite_db, keep_what_cannot_be_committed, ["c"])
         many = asyncio.create_task(sqlite_db.write_all(keep, ["d", "e"]))
-        await anyio.lowlevel.checkpoint()
+        await handed_over()
         gate.open()
         assert await first == "first"
         outcomes = [*await good, *await bad]

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -194,23 +195,31 @@ class SqliteDatabase:
             connection.close()
 
     def _write_groups(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, last = self._gather(first)
-            self._write_group(group)
-            if last:
-                return
+        waiting: deque[_Job] = deque()
+        closing = False
+        while waiting or not closing:
+            closing = self._await_jobs(waiting) or closing
+            if waiting:
+                self._write_group(self._next_group(waiting))
 
-    def _gather(self, first: list[_Job]) -> tuple[list[_Job], bool]:
-        group = list(first)
-        while len(group) < self._group_limit:
-            try:
-                jobs = self._jobs.get_nowait()
-            except queue.Empty:
-                return group, False
-            if jobs is None:
-                return group, True
-            group += jobs
-        return group, False
+    def _await_jobs(self, waiting: deque[_Job]) -> bool:
+        """Adds what was handed over, waiting for it if nothing waits yet; True at the end."""
+        closing = False
+        if not waiting:
+            closing = _add(waiting, self._jobs.get())
+        with contextlib.suppress(queue.Empty):
+            while not closing:
+                closing = _add(waiting, self._jobs.get_nowait())
+        return closing
+
+    def _next_group(self, waiting: deque[_Job]) -> list[_Job]:
+        """The first jobs, up to the limit of flows; a job is never divided."""
+        group = [waiting.popleft()]
+        flows = len(group[0].calls)
+        while waiting and flows + len(waiting[0].calls) <= self._group_limit:
+            group.append(waiting.popleft())
+            flows += len(group[-1].calls)
+        return group
 
     def _write_group(self, group: list[_Job]) -> None:
         try:
@@ -250,6 +259,14 @@ class SqliteDatabase:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+def _add(waiting: deque[_Job], handed_over: list[_Job] | None) -> bool:
+    """Adds jobs to those that wait; True when it was the end instead."""
+    if handed_over is None:
+        return True
+    waiting.extend(handed_over)
+    return False
 
 
 def _tell(group: list[_Job]) -> None:
