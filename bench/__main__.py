@@ -28,6 +28,7 @@ from rich.console import Console
 RESULTS = Path(__file__).with_name("results.json")
 SMALL_LINES = 10_000
 QUIET_LOAD = 0.5
+WIDTH = 110
 _SERVICES = 8
 
 
@@ -84,7 +85,7 @@ def main() -> int:
         console.print(f"[red]{fault}[/]")
         return 1
     write_results(results, RESULTS)
-    print_results(results, Console())
+    print_results(results, Console() if sys.stdout.isatty() else Console(width=WIDTH))
     return 0
 
 

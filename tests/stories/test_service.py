@@ -47,24 +47,21 @@ class Server:
 
     pid: int
     address: str
-    nursery: Process
+    nursery: "Nursery"
 
     def send(self, signal_number: signal.Signals) -> None:
         os.kill(self.pid, signal_number)
 
     async def ended(self) -> int:
         """The exit code, once it ended; below zero it is a signal's number."""
-        word, code = await _words(self.nursery)
+        word, code = await _words(self.nursery.process)
         assert word == "ended"
+        self.nursery.running = None
         return int(code)
 
     async def stop(self) -> int:
         self.send(signal.SIGTERM)
         return await self.ended()
-
-    async def kill(self) -> None:
-        self.send(signal.SIGKILL)
-        assert await self.ended() == -signal.SIGKILL
 
 
 @dataclass
@@ -73,13 +70,22 @@ class Nursery:
 
     process: Process
     log: Path
+    running: Server | None = None
 
     async def start(self) -> Server:
         assert self.process.stdin is not None
         self.process.stdin.write(b"start\n")
         words = await _words(self.process)
         assert words[0] == "begun", self.log.read_text()
-        return Server(int(words[1]), words[2], self.process)
+        self.running = Server(int(words[1]), words[2], self)
+        return self.running
+
+    async def close(self) -> None:
+        """Ends it, and the server that a failed test left."""
+        if self.running is not None:
+            self.running.send(signal.SIGKILL)
+        self.process.kill()
+        await self.process.communicate()
 
 
 async def _words(process: Process) -> list[str]:
@@ -108,14 +114,11 @@ async def nursery_of(url: str, folder: Path, **others: object) -> AsyncIterator[
             cwd=folder,
             env=settings(url, **others),
         )
+    nursery = Nursery(process, log)
     try:
-        yield Nursery(process, log)
+        yield nursery
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
+        await nursery.close()
 
 
 # What the servers work with

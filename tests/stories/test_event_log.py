@@ -1,0 +1,100 @@
+"""The event log of a full round: each change once, and nothing in it that must stay secret."""
+
+import pytest
+
+from simlet.domain.events import EventKind
+from simlet.domain.service import Category
+from simlet.flows.forget_old import forget_old
+from simlet.flows.manage_accounts import (
+    resume_account,
+    revoke_tokens,
+    set_callback,
+    suspend_account,
+)
+from simlet.flows.manage_lines import retire_line
+from simlet.flows.manage_services import close_service, open_service, pause_service
+from simlet.store.accounts import CallbackTarget
+from simlet.store.events import LoggedEvent
+from simlet.testing.world import World
+
+pytestmark = pytest.mark.anyio
+
+NOT_YET = {EventKind.RENTAL_CANCELLED}
+SECRETS = (
+    "967000001",
+    "967000002",
+    "nightingale",
+    "135790",
+    "246801",
+    "Yahoo",
+    "dealer.test",
+    "whsec",
+    "slt",
+)
+
+
+async def full_round(world: World) -> None:
+    """Whatever there is to do, once."""
+    gateway_id, _ = await world.gateway()
+    await world.service(4, waiting_s=60)
+    await world.service(5, category=Category.HEALTH)
+    await world.lines("0967000001", "0967000002")
+    dealer = await world.dealer(callback_url="https://dealer.test/codes")
+    first = (await world.rent(dealer, 4)).rental
+    await world.sms(first.number, "nightingale, your code is 135790", gateway_id=gateway_id)
+    await world.sms(first.number, "nightingale", sender="a stranger", gateway_id=gateway_id)
+    await world.rent(dealer, 4)
+    world.clock.advance(60)
+    await world.expire()
+    await world.rent_again(dealer, first)
+    await world.call(first.number, transcript="nightingale 246801", wav=b"RIFF....WAVE")
+    now_ms = world.clock.now_ms()
+    await world.db.write(open_service, 5, "Bình Trần", "a clinic's own tests", now_ms)
+    await world.db.write(close_service, 5, now_ms)
+    await world.db.write(pause_service, 4, paused=True, now_ms=now_ms)
+    await world.db.write(pause_service, 4, paused=False, now_ms=now_ms)
+    await world.db.write(retire_line, "0967000002", now_ms)
+    callback = CallbackTarget("https://dealer.test/others", "whsec_other")
+    await world.db.write(set_callback, dealer.name, callback, now_ms)
+    await world.db.write(revoke_tokens, dealer.name, now_ms)
+    await world.db.write(suspend_account, dealer.name, now_ms)
+    await world.db.write(resume_account, dealer.name, now_ms)
+    await world.db.write(forget_old, now_ms + 86_400_000 * 2, 24, 100)
+
+
+async def test_every_kind_of_event_is_written_somewhere(world: World) -> None:
+    await full_round(world)
+    assert {event.kind for event in await world.events()} == set(EventKind) - NOT_YET
+
+
+async def test_no_event_holds_a_secret_a_code_a_text_or_a_number(world: World) -> None:
+    await full_round(world)
+    said = [repr(event.data) for event in await world.events()]
+    assert [(one, secret) for one in said for secret in SECRETS if secret in one] == []
+
+
+async def test_events_are_numbered_without_a_gap_in_the_order_of_what_happened(
+    world: World,
+) -> None:
+    await full_round(world)
+    told = await world.events()
+    assert [event.seq for event in told] == list(range(1, len(told) + 1))
+    times = [event.at_ms for event in told]
+    assert times == sorted(times)
+
+
+async def test_a_rental_is_told_from_its_beginning_to_its_end(world: World) -> None:
+    await full_round(world)
+    told: dict[int, list[LoggedEvent]] = {}
+    for event in await world.events():
+        if event.rental_id is not None:
+            told.setdefault(event.rental_id, []).append(event)
+
+    assert [[event.kind for event in events] for events in told.values()] == [
+        [EventKind.RENTAL_WAITING, EventKind.MESSAGE_KEPT, EventKind.RENTAL_RECEIVED],
+        [EventKind.RENTAL_WAITING, EventKind.RENTAL_EXPIRED],
+        [EventKind.RENTAL_WAITING, EventKind.MESSAGE_KEPT, EventKind.RENTAL_RECEIVED],
+    ]
+    for rental_id, events in told.items():
+        (row,) = await world.rows(f"SELECT account_id FROM rentals WHERE id = {rental_id}")
+        assert {event.account_id for event in events} == {row[0]}
