@@ -341,6 +341,16 @@ async def test_closing_commits_what_was_accepted(database_url: str) -> None:
     assert await names_kept(database_url) == ["a", "b", "c", "d"]
 
 
+async def test_what_is_accepted_at_the_moment_of_closing_is_committed(database_url: str) -> None:
+    db = open_database(database_url)
+    accepted = [asyncio.create_task(db.write(keep, name)) for name in "ab"]
+    closing = asyncio.create_task(db.close())
+    with anyio.fail_after(10):
+        assert await asyncio.gather(*accepted) == ["a kept", "b kept"]
+        await closing
+    assert await names_kept(database_url) == ["a", "b"]
+
+
 async def test_a_write_while_closing_is_refused_and_not_kept(database_url: str) -> None:
     db = open_database(database_url)
     with Gate() as gate:

@@ -182,6 +182,43 @@ async def test_of_two_groups_in_a_deadlock_one_runs_again_and_both_are_kept(
     assert await postgres_db.read(figures) == {"a": 2, "b": 2}
 
 
+RAISE = "DO $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{}'; END $$"
+# As PostgreSQL numbers them: not serializable, a deadlock, a row that is there already.
+RUN_AGAIN = ["40001", "40P01", "23505"]
+
+
+@pytest.mark.parametrize("code", RUN_AGAIN)
+async def test_a_flow_runs_again_as_often_as_it_must_and_on_the_same_connection(
+    postgres_db: Database, code: str
+) -> None:
+    pids = []
+
+    def be_unlucky(tx: Tx) -> None:
+        count_up(tx, "a")
+        pids.append(own_pid(tx))
+        if len(pids) <= 5:
+            tx.run(Sql(RAISE.format(code)))
+
+    await postgres_db.write(add, "a")
+    await postgres_db.write(be_unlucky)
+    assert len(pids) == 6
+    assert len(set(pids)) == 1
+    assert await postgres_db.read(figures) == {"a": 1}
+
+
+@pytest.mark.parametrize("code", RUN_AGAIN)
+async def test_a_flow_that_is_never_lucky_is_given_up(postgres_db: Database, code: str) -> None:
+    runs = []
+
+    def never_be_lucky(tx: Tx) -> None:
+        runs.append(1)
+        tx.run(Sql(RAISE.format(code)))
+
+    with pytest.raises(psycopg.Error, match="on purpose"):
+        await postgres_db.write(never_be_lucky)
+    assert 5 < len(runs) < 100
+
+
 async def test_a_row_that_stays_in_the_way_is_told_to_its_caller(postgres_db: Database) -> None:
     runs = []
 
@@ -328,7 +365,7 @@ async def test_after_a_deadlock_a_lost_connection_is_replaced_nevertheless(
     def be_unlucky(tx: Tx) -> None:
         runs.append(own_pid(tx))
         if len(runs) == 1:
-            raise errors.DeadlockDetected
+            tx.run(Sql(RAISE.format("40P01")))
         if len(runs) == 2:
             end_connection(postgres_url, runs[-1])
         add(tx, "a")

@@ -157,6 +157,23 @@ async def test_a_group_is_no_longer_than_the_limit(sqlite_url: str, file: Path) 
         assert commits_in_wal(file) == before + 1 + 3
 
 
+async def test_closing_commits_all_groups_that_wait(sqlite_url: str) -> None:
+    several = [f"{n:03}" for n in range(25)]
+    with Gate() as gate:
+        async with opened(sqlite_url, group_limit=10) as db:
+            first = asyncio.create_task(db.write(keep_at_gate, "first", gate))
+            await gate.reached()
+            calls = await start_together(db, keep, several)
+            closing = asyncio.create_task(db.close())
+            await anyio.lowlevel.checkpoint()
+            gate.open()
+            with anyio.fail_after(10):
+                await asyncio.gather(first, closing)
+                assert await calls == several
+    async with opened(sqlite_url) as db:
+        assert await db.read(names) == [*several, "first"]
+
+
 async def test_many_inputs_of_one_caller_are_one_commit(sqlite_db: Database, file: Path) -> None:
     before = commits_in_wal(file)
     await sqlite_db.write_all(keep, [f"{n:03}" for n in range(300)])
@@ -273,6 +290,14 @@ async def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "simlet.db").write_bytes(b"anything but a database " * 100)
     with pytest.raises(DatabaseFault, match="cannot open"):
         open_database(f"sqlite:///{tmp_path}/simlet.db")
+
+
+async def test_a_file_that_stays_locked_is_a_fault(tmp_path: Path) -> None:
+    other = sqlite3.connect(str(tmp_path / "simlet.db"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseFault, match="locked"):
+        open_database(f"sqlite:///{tmp_path}/simlet.db", busy_timeout_s=0.05)
+    other.close()
 
 
 async def test_a_database_that_cannot_be_in_wal_mode_is_refused() -> None:

@@ -10,6 +10,7 @@ many lines there are and however many of them are used.
 from collections.abc import Callable, Sequence
 
 BLOCK_LINES = 256
+ALL_PLACES = (1 << BLOCK_LINES) - 1
 _BLOCK_BYTES = BLOCK_LINES // 8
 
 Chance = Callable[[int], int]

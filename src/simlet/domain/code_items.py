@@ -248,7 +248,7 @@ class _Reader:
         between = self.folded[groups[0][1]]
         if len(value) < len(joined) or _reads_as_one(sizes):
             self._one(start, end, value, like_a_sum=between in ".," and min(sizes) > 1)
-        elif between == " " and len(joined) < _PHONE_DIGITS:
+        elif between == " " and len(joined) < _PHONE_DIGITS and len(set(sizes)) > 1:
             for each in _rows(groups):
                 self._groups(each)
         else:

@@ -87,6 +87,9 @@ ACCOUNT_NOT_APPROVED = _entry(
     Kind.CONFLICT,
     "Account {name!r} has no approval: approve it before it gets a token.",
 )
+ACCOUNT_IS_SUSPENDED = _entry(
+    "account_suspended", Kind.CONFLICT, "Account {name!r} is suspended: resume it first."
+)
 TIER_WITHOUT_TOKEN = _entry(
     "tier_without_token",
     Kind.CONFLICT,
@@ -96,7 +99,6 @@ SERVICE_UNKNOWN = _entry("service_unknown", Kind.NOT_FOUND, "There is no service
 SERVICE_EXISTS = _entry("service_exists", Kind.CONFLICT, "There is a service {service} already.")
 PATTERN_REFUSED = _entry("pattern_refused", Kind.INVALID, "The pattern is not usable: {reason}.")
 LINE_UNKNOWN = _entry("line_unknown", Kind.NOT_FOUND, "There is no such line.")
-LINE_EXISTS = _entry("line_exists", Kind.CONFLICT, "Another line has this {what} already.")
 NETWORK_UNKNOWN = _entry("network_unknown", Kind.NOT_FOUND, "There is no network {name!r}.")
 NETWORK_EXISTS = _entry("network_exists", Kind.CONFLICT, "There is a network {name!r} already.")
 GATEWAY_UNKNOWN = _entry("gateway_unknown", Kind.NOT_FOUND, "There is no gateway {name!r}.")

@@ -4,6 +4,9 @@ The rental must have been open on the line when the message was sent, and the me
 its service. The narrowest rule wins: sender and text, then the sender, then the text, then
 catch-all. Among equals a rental that waits comes before one that has its code; of those that
 wait the oldest comes first, of the others the newest.
+
+Before all that: where a stamp is too coarse to tell one tenant of a line from the next, the message
+is the earlier one's. It may be lost on a rental that is over, and is never given to a stranger.
 """
 
 from collections.abc import Iterable
@@ -42,7 +45,21 @@ def choose_owner(candidates: Iterable[Candidate], sender: str, text: str) -> Can
     fitting = [pair for pair in fitting if pair[0] != NO_FIT]
     if not fitting:
         return None
+    fitting = [pair for pair in fitting if not _follows_another(pair[1], fitting)]
     return max(fitting, key=lambda pair: (pair[0], *_turn(pair[1].rental)))[1]
+
+
+def _follows_another(one: Candidate, fitting: list[tuple[int, Candidate]]) -> bool:
+    """Whether another account's rental, which fits too, had its turn before this one began."""
+    return any(
+        other.rental.account_id != one.rental.account_id
+        and other.rental.id < one.rental.id
+        and (
+            other.rental.service_id == one.rental.service_id
+            or other.rental.end_ms <= one.rental.created_at_ms
+        )
+        for _, other in fitting
+    )
 
 
 def _turn(rental: Rental) -> tuple[bool, int]:

@@ -53,6 +53,12 @@ class Filters:
         """Whether a prefix is longer than a cell's, so that each number must be looked at."""
         return any(len(one) > CELL_DIGITS for one in self.wanted + self.unwanted)
 
+    @property
+    def wanted_numbers(self) -> tuple[str, ...]:
+        """The wanted prefixes, when all of them are longer than a cell's; else empty."""
+        long = all(len(one) > CELL_DIGITS for one in self.wanted)
+        return self.wanted if long else ()
+
     def fits_number(self, digits: str) -> bool:
         """Whether a number, as its nine digits, fits the prefixes."""
         if self.wanted and not digits.startswith(self.wanted):

@@ -10,6 +10,9 @@ from functools import lru_cache
 from simlet.domain.errors import invalid
 
 _MOBILE = re.compile(r"(?:\+?84|0)?([35789]\d{8})")
+NATIONAL_DIGITS = 9
+"""How many digits a number has behind the country code."""
+
 _SEPARATORS = str.maketrans("", "", " .-()\u00a0")
 
 

@@ -65,13 +65,17 @@ class Rental:
             raise Refused(RENTAL_CLOSED)
         return replace(self, state=state, closed_at_ms=now_ms, listening=listening)
 
+    @property
+    def end_ms(self) -> int:
+        """When its time ends: at the deadline, or with the cancel."""
+        if self.state is RentalState.CANCELLED and self.closed_at_ms is not None:
+            return min(self.deadline_at_ms, self.closed_at_ms)
+        return self.deadline_at_ms
+
     def was_open_at(self, earliest_ms: int, latest_ms: int) -> bool:
         """Whether a message sent at some moment from `earliest_ms` to `latest_ms` was in its time.
 
         The time runs from the renting, included, to the deadline, excluded; a cancelled rental's
         ends with the cancel.
         """
-        end_ms = self.deadline_at_ms
-        if self.state is RentalState.CANCELLED and self.closed_at_ms is not None:
-            end_ms = min(end_ms, self.closed_at_ms)
-        return self.created_at_ms <= latest_ms and earliest_ms < end_ms
+        return self.created_at_ms <= latest_ms and earliest_ms < self.end_ms

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from simlet.domain.backoff import next_attempt_at_ms
 from simlet.domain.events import EventKind
+from simlet.domain.rental import RentalState
 from simlet.domain.signing import webhook_headers
 from simlet.store import accounts, callbacks, events, rentals
 from simlet.store.callbacks import Callback
@@ -70,7 +71,11 @@ def claim_callbacks(tx: Tx, now_ms: int, lease_s: int, room: Room) -> list[Deliv
         target = accounts.callback_target(tx, callback.account_id)
         rental = rentals.view_for_callback(tx, callback.rental_id)
         if target is None or rental is None:
-            callbacks.record_attempt(tx, callback.id, "failed", now_ms, None, "no_address")
+            callbacks.record_attempt(tx, callback, "failed", now_ms, None, "no_address")
+            continue
+        if rental.state is RentalState.RECEIVED and rental.text is None:
+            # What it would tell was erased meanwhile, and half of it would mislead.
+            callbacks.record_attempt(tx, callback, "failed", now_ms, None, "forgotten")
             continue
         deliveries.append(Delivery(callback, target.url, target.secret, rental))
     return deliveries
@@ -101,7 +106,7 @@ def record_attempt(
     else:
         due_ms = next_attempt_at_ms(callback.event_at_ms, callback.attempts, callback.attempt_at_ms)
         state, next_at_ms = ("failed", now_ms) if due_ms is None else ("pending", due_ms)
-    callbacks.record_attempt(tx, callback.id, state, next_at_ms, status, error)
+    callbacks.record_attempt(tx, callback, state, next_at_ms, status, error)
     return state
 
 

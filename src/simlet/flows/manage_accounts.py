@@ -4,6 +4,7 @@ import re
 
 from simlet.domain.errors import (
     ACCOUNT_EXISTS,
+    ACCOUNT_IS_SUSPENDED,
     ACCOUNT_NOT_APPROVED,
     ACCOUNT_UNKNOWN,
     TIER_WITHOUT_TOKEN,
@@ -48,10 +49,12 @@ def approve_account(tx: Tx, name: str, approved_by: str, now_ms: int) -> Account
     """Approves an account, in the name of a person.
 
     Raises:
-        Refused: INVALID, ACCOUNT_UNKNOWN.
+        Refused: INVALID, ACCOUNT_UNKNOWN, ACCOUNT_IS_SUSPENDED.
     """
     check_person(approved_by, "the person who approves")
     account = _account(tx, name)
+    if account.state is AccountState.SUSPENDED:
+        raise Refused(ACCOUNT_IS_SUSPENDED, name=name)
     accounts.approve_account(tx, account.id, approved_by, now_ms)
     _tell(tx, EventKind.ACCOUNT_APPROVED, account.id, now_ms, by=approved_by)
     return account

@@ -8,8 +8,11 @@ from simlet.domain.inbound import Inbound, MessageKind, Quarantine, dedupe_key, 
 from simlet.domain.matching import Candidate, choose_owner
 from simlet.domain.rental import RentalState
 from simlet.flows.settle import settle
+from simlet.log import get_log
 from simlet.store import events, lines, messages, rentals
 from simlet.store.sql import Tx
+
+_log = get_log("receive_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def receive_message(tx: Tx, gateway_id: int, inbound: Inbound, now_ms: int) -> R
     """
     key = dedupe_key(inbound)
     owner = _find_owner(tx, inbound, now_ms)
-    code = find_code(inbound.text, owner.candidate.rules.code_pattern if owner.candidate else None)
+    code = _code_in(inbound, owner)
     rental = owner.candidate.rental if owner.candidate else None
     message_id = messages.add_message(
         tx,
@@ -64,6 +67,16 @@ def receive_message(tx: Tx, gateway_id: int, inbound: Inbound, now_ms: int) -> R
     if owner.candidate is not None and _answers(inbound, code):
         _answer(tx, owner.candidate, message_id, now_ms)
     return Receipt(message_id, False, rental.id if rental else None, owner.quarantine)
+
+
+def _code_in(inbound: Inbound, owner: _Owner) -> str | None:
+    pattern = owner.candidate.rules.code_pattern if owner.candidate else None
+    try:
+        return find_code(inbound.text, pattern)
+    except Exception as fault:  # noqa: BLE001 - whatever it is: the message is kept all the same
+        # Only its type: what a fault says may hold a piece of the text.
+        _log.error("code_search_failed", fault=type(fault).__name__)
+        return None
 
 
 def _find_owner(tx: Tx, inbound: Inbound, now_ms: int) -> _Owner:
@@ -108,7 +121,7 @@ def _answer(tx: Tx, owner: Candidate, message_id: int, now_ms: int) -> None:
     if rental.state is RentalState.WAITING:
         settle(tx, rental, message_id, now_ms)
     elif rental.state is RentalState.RECEIVED:
-        rentals.set_message(tx, rental.id, message_id)
+        rentals.prefer_message(tx, rental.id, message_id)
 
 
 def _tell(tx: Tx, owner: _Owner, message_id: int, code: str | None, now_ms: int) -> None:

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simlet.domain.allocate import Chance, line_at, pick_place, pick_weighted
+from simlet.domain.allocate import (
+    ALL_PLACES,
+    Chance,
+    block_of,
+    line_at,
+    pick_place,
+    pick_weighted,
+)
 from simlet.domain.errors import OUT_OF_STOCK, Refused, invalid
 from simlet.domain.numbering import Filters
 from simlet.domain.service import Service
@@ -17,6 +24,9 @@ from simlet.flows.hold import (
 )
 from simlet.store import lines, networks, stock
 from simlet.store.sql import Row, Tx
+
+NAMED_LINES = 2000
+"""Up to so many lines that long prefixes name are looked up by their numbers first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,9 @@ def rent_number(tx: Tx, request: RentRequest, now_ms: int, chance: Chance) -> Re
     service = rentable_service(tx, request.store, request.service_id)
     filters = _filters(tx, request)
     account = solvent_account(tx, request.account_id, service)
-    line_id, number = _Search(tx, service, filters, account.id, now_ms, chance).take_line()
+    line_id, number = _Search(
+        tx, service, filters, account.id, now_ms, chance, careful=filters.needs_numbers
+    ).take_line()
     return hold(tx, account, service, line_id, number, now_ms, again=False, order=request.order)
 
 
@@ -67,9 +79,13 @@ def _filters(tx: Tx, request: RentRequest) -> Filters:
     return Filters(wanted, request.wanted, request.unwanted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Search:
-    """The search for one free line, block by block; see `simlet.domain.allocate`."""
+    """The search for one free line, block by block; see `simlet.domain.allocate`.
+
+    Attributes:
+        careful: look into a block before it is locked.
+    """
 
     tx: Tx
     service: Service
@@ -77,14 +93,22 @@ class _Search:
     account_id: int
     now_ms: int
     chance: Chance
+    careful: bool
 
     def take_line(self) -> tuple[int, str]:
         """A free line's id and number; the line is taken out of the service's stock."""
+        blocks = self._blocks_of_numbers()
         for page in self._pages():
-            found = self._take_from(page)
+            found = self._take_from([row for row in page if blocks is None or row[0] in blocks])
             if found is not None:
                 return found
         raise Refused(OUT_OF_STOCK)
+
+    def _blocks_of_numbers(self) -> frozenset[int] | None:
+        """The blocks that long prefixes name; None for any, or for too many to name."""
+        prefixes = self.filters.wanted_numbers
+        line_ids = lines.lines_numbered(self.tx, prefixes, NAMED_LINES) if prefixes else None
+        return None if line_ids is None else frozenset(block_of(one) for one in line_ids)
 
     def _pages(self) -> Iterator[list[Row]]:
         """Blocks with stock; of a small pool all at once, so that each line is as likely."""
@@ -106,10 +130,13 @@ class _Search:
         return None
 
     def _take_in(self, block_id: int) -> tuple[int, str] | None:
+        # Locks last until the end of the transaction: a search that leads through many blocks
+        # locks those alone that seem to hold what it looks for.
+        if self.careful and not self._seems_free(block_id):
+            return None
+        self.careful = True
         places = stock.lock_places(self.tx, self.service.id, block_id)
-        free = places.left
-        if self.filters.needs_numbers:
-            free &= stock.places_fitting(self.tx, block_id, self.filters)
+        free = places.left & self._fitting(block_id)
         while free:
             place = pick_place(free, self.chance)
             line_id = line_at(block_id, place)
@@ -121,6 +148,16 @@ class _Search:
                 return line_id, number
             free &= ~(1 << place) & ~self._occupied(block_id)
         return None
+
+    def _seems_free(self, block_id: int) -> bool:
+        left = stock.places_as_they_are(self.tx, self.service.id, block_id).left
+        fitting = left and left & self._fitting(block_id)
+        return bool(fitting and fitting & ~self._occupied(block_id))
+
+    def _fitting(self, block_id: int) -> int:
+        if not self.filters.needs_numbers:
+            return ALL_PLACES
+        return stock.places_fitting(self.tx, block_id, self.filters)
 
     def _is_occupied(self, line_id: int) -> bool:
         return stock.line_is_occupied(

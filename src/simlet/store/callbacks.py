@@ -19,7 +19,7 @@ _DUE = Sql(
 _LEASE = Sql("UPDATE callbacks SET attempts = attempts + 1, next_at_ms = :until_ms WHERE id = :id")
 _DONE = Sql(
     "UPDATE callbacks SET state = :state, next_at_ms = :next_at_ms, last_status = :status, "
-    "last_error = :error WHERE id = :id"
+    "last_error = :error WHERE id = :id AND state = 'pending' AND attempts = :attempts"
 )
 
 
@@ -72,7 +72,18 @@ def lease_callback(tx: Tx, callback_id: int, until_ms: int) -> None:
 
 
 def record_attempt(
-    tx: Tx, callback_id: int, state: str, next_at_ms: int, status: int | None, error: str | None
+    tx: Tx, callback: Callback, state: str, next_at_ms: int, status: int | None, error: str | None
 ) -> None:
-    """Records how an attempt went, and when the next one is due (`state` pending)."""
-    tx.run(_DONE, id=callback_id, state=state, next_at_ms=next_at_ms, status=status, error=error)
+    """Records how an attempt went, and when the next one is due (`state` pending).
+
+    An attempt that was given up meanwhile, and made again, has nothing to say any more.
+    """
+    tx.run(
+        _DONE,
+        id=callback.id,
+        attempts=callback.attempts,
+        state=state,
+        next_at_ms=next_at_ms,
+        status=status,
+        error=error,
+    )

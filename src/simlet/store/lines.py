@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import msgspec
 
+from simlet.domain.phone import NATIONAL_DIGITS
 from simlet.store.sql import Sql, Tx
 
 _BY_NUMBER = Sql("SELECT id, state FROM lines WHERE number = :number AND state <> 'retired'")
 _LOCK = Sql("SELECT number FROM lines WHERE id = :line_id AND state = 'active' {for_update}")
 _HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts}")
 _HELD_NUMBERS = Sql("SELECT number FROM lines WHERE number IN {texts} AND state <> 'retired'")
+_NUMBERED = Sql(
+    "SELECT id FROM lines WHERE number BETWEEN :first AND :last AND state <> 'retired' LIMIT :limit"
+)
 _ADD = Sql(
     "INSERT INTO lines (id, iccid, number, network_id, store, state, holder, contract, gateway_id, "
     "created_at_ms) SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, "
@@ -99,3 +103,15 @@ def retire(tx: Tx, line_id: int, now_ms: int) -> None:
 def lines_after(tx: Tx, after: int, limit: int) -> list[LineRow]:
     """Lines in the order of their ids, from behind one."""
     return [LineRow(*row) for row in tx.rows(_PAGE, after=after, limit=limit)]
+
+
+def lines_numbered(tx: Tx, prefixes: Sequence[str], limit: int) -> list[int] | None:
+    """The ids of lines whose numbers start with one of the prefixes; None when there are more."""
+    found: list[int] = []
+    for prefix in prefixes:
+        first, last = ("+84" + prefix.ljust(NATIONAL_DIGITS, digit) for digit in "09")
+        rows = tx.rows(_NUMBERED, first=first, last=last, limit=limit + 1)
+        found += [row[0] for row in rows]
+        if len(found) > limit:
+            return None
+    return found

@@ -14,11 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from simlet.store.sql import DatabaseFault, SchemaMismatch
-from simlet.store.sqlite import refuse_wal_reset_bug
+from simlet.store.sqlite import enter_wal_mode, refuse_wal_reset_bug
 
 T = TypeVar("T")
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_PATIENCE_S = 60
 _LOCK = text("SELECT pg_advisory_xact_lock(1936289132, 3)")
 
 
@@ -76,8 +77,8 @@ def engine_for(url: str) -> Engine:
 def _begin_ourselves(connection: sqlite3.Connection, _: object) -> None:
     # The driver commits before DDL unless it is told to leave transactions alone.
     connection.isolation_level = None
-    connection.execute("PRAGMA busy_timeout = 60000")
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
+    enter_wal_mode(connection, _PATIENCE_S)
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -20,6 +20,7 @@ T = TypeVar("T")
 _RUN_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 _CONCERNS_ALL = (psycopg.OperationalError, errors.UniqueViolation)
 _ATTEMPTS = 10
+_DEAD_PEER_MS = 10_000
 
 
 class PostgresTx:
@@ -98,7 +99,11 @@ class PostgresDatabase:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
             connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=self._connect_timeout_s
+                self._url,
+                autocommit=True,
+                connect_timeout=self._connect_timeout_s,
+                tcp_user_timeout=_DEAD_PEER_MS,
+                keepalives_idle=_DEAD_PEER_MS // 1000,
             )
             self._local.connection = connection
             with self._lock:

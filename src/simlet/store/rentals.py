@@ -40,7 +40,13 @@ _CLOSE = Sql(
     "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = :listening, "
     "message_id = :message_id WHERE id = :id AND state = 'waiting'"
 )
-_SET_MESSAGE = Sql("UPDATE rentals SET message_id = :message_id WHERE id = :id")
+_PREFER_MESSAGE = Sql(
+    "UPDATE rentals SET message_id = :message_id WHERE id = :id AND NOT EXISTS ("
+    "SELECT 1 FROM messages shown JOIN messages new ON new.id = :message_id "
+    "WHERE shown.id = rentals.message_id AND ((shown.has_code AND NOT new.has_code) "
+    "OR (shown.has_code = new.has_code AND coalesce(shown.sent_at_ms, shown.kept_at_ms) "
+    "> coalesce(new.sent_at_ms, new.kept_at_ms))))"
+)
 _DUE = Sql(
     f"SELECT {_FIELDS} FROM rentals r WHERE r.listening AND r.deadline_at_ms <= :now_ms "
     "ORDER BY r.deadline_at_ms LIMIT :limit {skip_locked}"
@@ -245,9 +251,9 @@ def close_rental(tx: Tx, closed: Rental, message_id: int | None = None) -> bool:
     )
 
 
-def set_message(tx: Tx, rental_id: int, message_id: int) -> None:
-    """Records which message answers a rental."""
-    tx.run(_SET_MESSAGE, id=rental_id, message_id=message_id)
+def prefer_message(tx: Tx, rental_id: int, message_id: int) -> None:
+    """Lets a message answer a rental in place of the one that does: with a code, and newer."""
+    tx.run(_PREFER_MESSAGE, id=rental_id, message_id=message_id)
 
 
 def rentals_due(tx: Tx, now_ms: int, limit: int) -> list[Rental]:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
 _FIXED_RELEASES = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 _FIRST_FIXED = (3, 53, 0)
 _FIRST_BROKEN = (3, 7, 0)
+_LOCK_PAUSE_S = 0.01
 
 
 def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
@@ -49,6 +51,27 @@ def refuse_wal_reset_bug() -> None:
             f"SQLite {sqlite3.sqlite_version} can corrupt a database in WAL mode; "
             "3.53.0, 3.51.3, 3.50.7 and 3.44.6 or newer in their lines are mended"
         )
+
+
+def enter_wal_mode(connection: Any, patience_s: float) -> str:
+    """Puts a database into WAL mode; the mode that it is in then.
+
+    Raises:
+        sqlite3.Error: the file is no database, or was locked for longer than `patience_s`.
+    """
+    give_up_at = time.monotonic() + patience_s
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return str(mode)
+        except sqlite3.OperationalError as error:
+            # For this alone SQLite does not wait until a lock is free: of two processes that make
+            # the file at the same moment one would fail.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(_LOCK_PAUSE_S)
 
 
 class SqliteTx:
@@ -121,9 +144,11 @@ class SqliteDatabase:
                 timeout=self._busy_timeout_s,
                 cached_statements=512,
             )
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            mode = enter_wal_mode(connection, self._busy_timeout_s)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # What is erased is overwritten, not only unlinked.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except sqlite3.Error as error:

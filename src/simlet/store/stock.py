@@ -28,6 +28,10 @@ _PLACES = Sql(
     "SELECT b.active, s.taken FROM stock s JOIN blocks b ON b.id = s.block_id "
     "WHERE s.service_id = :service_id AND s.block_id = :block_id {lock_stock}"
 )
+_PLACES_AS_THEY_ARE = Sql(
+    "SELECT b.active, s.taken FROM stock s JOIN blocks b ON b.id = s.block_id "
+    "WHERE s.service_id = :service_id AND s.block_id = :block_id"
+)
 _SET_TAKEN = Sql(
     "UPDATE stock SET taken = :taken, left_count = :left_count "
     "WHERE service_id = :service_id AND block_id = :block_id"
@@ -149,7 +153,15 @@ def _condition(test: str, name: str, count: int) -> str:
 
 def lock_places(tx: Tx, service_id: int, block_id: int) -> Places:
     """The places of a block for a service, which no other transaction changes meanwhile."""
-    row = tx.row(_PLACES, service_id=service_id, block_id=block_id)
+    return _places(tx.row(_PLACES, service_id=service_id, block_id=block_id))
+
+
+def places_as_they_are(tx: Tx, service_id: int, block_id: int) -> Places:
+    """The places of a block for a service, which another transaction may be changing."""
+    return _places(tx.row(_PLACES_AS_THEY_ARE, service_id=service_id, block_id=block_id))
+
+
+def _places(row: Row | None) -> Places:
     if row is None:
         return Places(0, 0)
     return Places(places_from_bytes(row[0]), places_from_bytes(row[1]))

@@ -16,6 +16,8 @@ from simlet.web.first_api.refusals import answer_to
 MAX_URL_BYTES = 60_000
 """What is longer is cut: more than any method takes, less than the parser of addresses refuses."""
 
+MAX_HEADER_BYTES = 65_536
+
 _TARGET_WITHIN_BYTES = 256
 
 
@@ -24,6 +26,7 @@ class Connection(HttpToolsProtocol):
 
     url: bytes = b""
     _latest: bytes = b""
+    _header_bytes: int = 0
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
@@ -34,6 +37,22 @@ class Connection(HttpToolsProtocol):
         """A part of the address came; what is too long anyway is not kept."""
         if len(self.url) <= MAX_URL_BYTES:
             super().on_url(url)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._header_bytes = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header came; uvicorn itself would take any number of them.
+
+        Raises:
+            ValueError: there are too many; the parser makes a 400 of it.
+        """
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            raise ValueError("the headers are too large")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is complete, and the application is called."""

@@ -6,11 +6,9 @@
 answer comes after the commit.
 """
 
-import hmac
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Annotated
 
 import msgspec
@@ -19,6 +17,7 @@ from msgspec import Meta, Raw, Struct
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.inbound import Inbound, MessageKind, storable
 from simlet.domain.phone import parse_number
+from simlet.domain.signing import hash_secret, secrets_equal
 from simlet.gateways.contract import (
     DriverKind,
     Fate,
@@ -97,9 +96,9 @@ class HttpDriver:
 
     def _is_known(self, request: HttpRequest) -> bool:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        shown = sha256(secret.strip().encode("utf-8", "surrogatepass")).digest()
+        shown = hash_secret(secret.strip())
         # Both are looked at whatever the first says, so that the time tells nothing.
-        equal = hmac.compare_digest(shown, self.tools.secret_hash or _NO_SECRET)
+        equal = secrets_equal(shown, self.tools.secret_hash or _NO_SECRET)
         return equal and self.tools.secret_hash is not None and scheme.lower() == "bearer"
 
     async def _take_messages(self, body: bytes) -> HttpAnswer:
