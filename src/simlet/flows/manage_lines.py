@@ -139,7 +139,9 @@ def known_rows(tx: Tx, rows: Sequence[tuple[int, NewLine]]) -> list[BadRow]:
 
 
 def retire_line(tx: Tx, number: str, now_ms: int) -> None:
-    """Takes a line out of every service's stock for good; a rental on it runs to its end.
+    """Takes a line out of every service's stock for good.
+
+    What comes in on it from now on is kept in quarantine; a rental that waits on it expires.
 
     Raises:
         Refused: INVALID, LINE_UNKNOWN.
