@@ -5,6 +5,7 @@ accepted request is dropped. The database goes last, after the last commit.
 """
 
 import asyncio
+import gc
 import ipaddress
 import signal
 import socket
@@ -76,6 +77,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
             for part in _parts(runtime, listener):
                 await part.start()
                 stack.push_async_callback(part.stop)
+            _settle_memory()
             _log.info("started", port=port, database=settings.database_kind)
             ready(_address(settings, port))
             await stopping.wait()
@@ -94,6 +96,17 @@ def _parts(runtime: Runtime, listener: socket.socket) -> list[Part]:
         supervisor,
         Web(App(runtime, supervisor), listener, runtime.settings.web.shutdown_grace_s),
     ]
+
+
+def _settle_memory() -> None:
+    """Keeps the collector from going through what stays, and lets it look less often.
+
+    Requests leave hardly any circles; with Python's own thresholds the search for them took a
+    fifteenth of a busy server's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _rules(settings: Settings) -> Rules:

@@ -161,3 +161,51 @@ def _before(one: Candidate, other: Candidate) -> bool:
     if waits[0] != waits[1]:
         return waits[0]
     return one.rental.id < other.rental.id if waits[0] else one.rental.id > other.rental.id
+
+
+# -------------------------------------------------------------- a stamp that two tenants share
+
+
+def tenant(
+    rental_id: int,
+    account_id: int,
+    began_ms: int,
+    ends_ms: int,
+    rules: Rules = BY_SENDER,
+    state: RentalState = RentalState.WAITING,
+) -> Candidate:
+    rental = replace(
+        RENTAL,
+        id=rental_id,
+        account_id=account_id,
+        service_id=rental_id,
+        created_at_ms=began_ms,
+        deadline_at_ms=ends_ms,
+        state=state,
+    )
+    return Candidate(rental, rules)
+
+
+def test_what_may_be_the_earlier_tenants_is_not_the_next_ones() -> None:
+    earlier = tenant(1, 1, 0, 60_500, state=RentalState.EXPIRED)
+    assert owner_id(earlier, tenant(2, 2, 60_700, 120_000)) == 1
+
+
+def test_not_even_when_the_next_ones_rule_is_narrower() -> None:
+    earlier = tenant(1, 1, 0, 60_500, BY_NOTHING, RentalState.RECEIVED)
+    assert owner_id(earlier, tenant(2, 2, 60_700, 120_000, BY_BOTH)) == 1
+
+
+def test_an_earlier_tenant_whom_it_does_not_fit_has_no_claim() -> None:
+    earlier = tenant(1, 1, 0, 60_500, STRANGE, RentalState.EXPIRED)
+    assert owner_id(earlier, tenant(2, 2, 60_700, 120_000)) == 2
+
+
+def test_an_accounts_own_next_rental_gets_its_message() -> None:
+    earlier = tenant(1, 1, 0, 60_500, state=RentalState.EXPIRED)
+    assert owner_id(earlier, tenant(2, 1, 60_700, 120_000)) == 2
+
+
+def test_of_two_tenants_at_one_time_the_narrower_rule_still_wins() -> None:
+    at_one_time = tenant(1, 1, 0, 60_500, BY_TEXT), tenant(2, 2, 60_499, 120_000, BY_SENDER)
+    assert owner_id(*at_one_time) == 2

@@ -50,6 +50,7 @@ class PlainRental:
     state: str = WAITING
     again: bool = False
     shown: tuple[str, str | None] | None = None
+    shown_sent_ms: int = 0
 
     @property
     def deadline_ms(self) -> int:
@@ -225,10 +226,12 @@ class PlainModel:
             for one in self.rentals
             if one.number == message.number and _was_open(one, message.stamp_ms, now_ms)
         ]
-        widths = [one.service.width(message.sender, message.text) for one in then]
-        if not any(widths):
+        fitting = [one for one in then if one.service.width(message.sender, message.text)]
+        if not fitting:
             return "no_rule_fits" if then else "no_rental"
-        return [one for one, width in zip(then, widths, strict=True) if width == max(widths)]
+        firsts = [one for one in fitting if not any(_before(other, one) for other in fitting)]
+        widths = [one.service.width(message.sender, message.text) for one in firsts]
+        return [one for one, width in zip(firsts, widths, strict=True) if width == max(widths)]
 
     def owner_of(self, message: PlainMessage, now_ms: int) -> PlainRental | str:
         """Whose it is, or why it is nobody's."""
@@ -238,7 +241,9 @@ class PlainModel:
         waiting = [one for one in claims if one.state == WAITING]
         return waiting[0] if waiting else claims[-1]
 
-    def keep(self, message_id: int, message: PlainMessage, owner: PlainRental | str) -> None:
+    def keep(
+        self, message_id: int, message: PlainMessage, owner: PlainRental | str, now_ms: int
+    ) -> None:
         """Keeps a new message for its owner."""
         self.owners[message_id] = owner
         key = message.key()
@@ -249,7 +254,7 @@ class PlainModel:
         if owner.state == WAITING:
             self.settle(owner)
         if owner.state == RECEIVED:
-            owner.shown = (message.text, message.code)
+            _show(owner, message, now_ms)
 
     # ------------------------------------------------------------------------------- figures
 
@@ -280,3 +285,18 @@ def _was_open(rental: PlainRental, stamp_ms: int | None, now_ms: int) -> bool:
     if first_ms % 1000 == 0 and stamp_ms is not None and stamp_ms < now_ms:
         last_ms = min(first_ms + 999, now_ms)
     return max(first_ms, rental.created_ms) <= min(last_ms, rental.deadline_ms - 1)
+
+
+def _before(one: PlainRental, other: PlainRental) -> bool:
+    """Whether another tenant's time was over when this one's began: a coarse stamp means his."""
+    return one.account is not other.account and one.deadline_ms <= other.created_ms
+
+
+def _show(rental: PlainRental, message: PlainMessage, now_ms: int) -> None:
+    """A code is shown rather than none, and then what was sent later."""
+    sent_ms = now_ms if message.stamp_ms is None else min(message.stamp_ms, now_ms)
+    if rental.shown is not None:
+        had, has = rental.shown[1] is not None, message.code is not None
+        if (had and not has) or (had == has and rental.shown_sent_ms > sent_ms):
+            return
+    rental.shown, rental.shown_sent_ms = (message.text, message.code), sent_ms

@@ -371,7 +371,7 @@ class Dealings(RuleBasedStateMachine):
             assert receipt == Receipt(known, duplicate=True)
             return
         owner = self.model.owner_of(message, self.now_ms)
-        self.model.keep(receipt.message_id, message, owner)
+        self.model.keep(receipt.message_id, message, owner, self.now_ms)
         assert not receipt.duplicate
         if isinstance(owner, str):
             assert (receipt.rental_id, _value(receipt)) == (None, owner)
@@ -430,7 +430,7 @@ class Dealings(RuleBasedStateMachine):
         assert owner in claims
         if owner.state == WAITING and self._row(owner.id).state == EXPIRED:
             self.model.release(owner)
-        self.model.keep(receipt.message_id, message, owner)
+        self.model.keep(receipt.message_id, message, owner, self.now_ms)
         self.model.expire(self.now_ms)
 
     async def _race(self, message: PlainMessage, *, expiry_first: bool) -> Receipt:

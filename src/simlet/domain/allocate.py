@@ -54,6 +54,17 @@ def pick_weighted(weights: Sequence[int], chance: Chance) -> int:
 
 def pick_place(places: int, chance: Chance) -> int:
     """One place of a set that is not empty, each as likely as the others."""
-    for _ in range(chance(places.bit_count())):
-        places &= places - 1
-    return (places & -places).bit_length() - 1
+    before = chance(places.bit_count())
+    place, width = 0, BLOCK_LINES
+    # Halving: the place lies in the lower half unless that holds no more than come before it.
+    while width > 1:
+        width //= 2
+        lower = places & ((1 << width) - 1)
+        count = lower.bit_count()
+        if before < count:
+            places = lower
+        else:
+            before -= count
+            places >>= width
+            place += width
+    return place

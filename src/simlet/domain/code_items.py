@@ -311,9 +311,14 @@ def _doubt(value: str) -> int:
     return 2 if _YEAR_OR_DAY.fullmatch(value) else 0
 
 
+_NAME_WITH_NUMBER = re.compile(r"[A-Z][a-z]{1,9}[0-9]")
+
+
 def _key_doubt(value: str) -> int:
     """How much letters and digits look like a voucher or a key: GIAM50K, LAZADA50, KH00412."""
     match = _KEY.fullmatch(value.lower())
+    if _NAME_WITH_NUMBER.fullmatch(value):
+        return 3
     if match is None:
         return 0
     return _NEVER if KEY_START.fullmatch(match.group(1)) else 1

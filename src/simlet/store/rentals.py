@@ -40,12 +40,13 @@ _CLOSE = Sql(
     "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = :listening, "
     "message_id = :message_id WHERE id = :id AND state = 'waiting'"
 )
+# A stamp that lies ahead of our clock counts as the time at which the message came.
+_SENT = "CASE WHEN {0}.sent_at_ms < {0}.kept_at_ms THEN {0}.sent_at_ms ELSE {0}.kept_at_ms END"
 _PREFER_MESSAGE = Sql(
     "UPDATE rentals SET message_id = :message_id WHERE id = :id AND NOT EXISTS ("
     "SELECT 1 FROM messages shown JOIN messages new ON new.id = :message_id "
     "WHERE shown.id = rentals.message_id AND ((shown.has_code AND NOT new.has_code) "
-    "OR (shown.has_code = new.has_code AND coalesce(shown.sent_at_ms, shown.kept_at_ms) "
-    "> coalesce(new.sent_at_ms, new.kept_at_ms))))"
+    f"OR (shown.has_code = new.has_code AND {_SENT.format('shown')} > {_SENT.format('new')})))"
 )
 _DUE = Sql(
     f"SELECT {_FIELDS} FROM rentals r WHERE r.listening AND r.deadline_at_ms <= :now_ms "

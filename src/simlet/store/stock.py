@@ -98,26 +98,25 @@ def pages_with_stock(
 ) -> Iterator[list[Row]]:
     """Pages of (block, lines left) that pass the filters' cells, from a block on and round."""
     wanted, unwanted = filters.wanted_cells, filters.unwanted_cells
-    statement = _page_statement(len(filters.networks), len(wanted), len(unwanted))
+    statement = _page_statement(page, len(filters.networks), len(wanted), len(unwanted))
     inputs = {
         "service_id": service_id,
-        "page": page,
         **_named("network", filters.networks),
         **_named("wanted", wanted),
         **_named("unwanted", unwanted),
     }
     for first, end in ((start, _BEYOND), (0, start)):
-        yield from _pages_between(tx, statement, inputs, first, end)
+        yield from _pages_between(tx, statement, inputs, first, end, page)
 
 
 def _pages_between(
-    tx: Tx, statement: Sql, inputs: Inputs, first: int, end: int
+    tx: Tx, statement: Sql, inputs: Inputs, first: int, end: int, page: int
 ) -> Iterator[list[Row]]:
     while first < end:
         rows = tx.rows(statement, first=first, end=end, **inputs)
         if rows:
             yield rows
-        if len(rows) < inputs["page"]:
+        if len(rows) < page:
             return
         first = rows[-1][0] + 1
 
@@ -131,7 +130,7 @@ def _letter(index: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _page_statement(networks: int, wanted: int, unwanted: int) -> Sql:
+def _page_statement(page: int, networks: int, wanted: int, unwanted: int) -> Sql:
     conditions = [
         _condition("network_id IN", "network", networks),
         _condition("prefix IN", "wanted", wanted),
@@ -141,7 +140,8 @@ def _page_statement(networks: int, wanted: int, unwanted: int) -> Sql:
         "SELECT block_id, left_count FROM stock WHERE service_id = :service_id "
         "AND left_count > 0 AND block_id >= :first AND block_id < :end"
         + "".join(conditions)
-        + " ORDER BY block_id LIMIT :page"
+        # The number stands in the text: for an input there SQLite plans the statement anew.
+        + f" ORDER BY block_id LIMIT {page}"
     )
 
 
