@@ -87,6 +87,12 @@ def test_a_cancel_ends_the_time() -> None:
     cancelled = replace(WAITING, state=RentalState.CANCELLED, closed_at_ms=BEGAN_MS + 10_000)
     assert cancelled.was_open_at(BEGAN_MS + 9_999, BEGAN_MS + 9_999)
     assert not cancelled.was_open_at(BEGAN_MS + 10_000, BEGAN_MS + 10_000)
+    assert cancelled.end_ms == BEGAN_MS + 10_000
+
+
+def test_any_other_end_is_the_deadline() -> None:
+    assert WAITING.end_ms == WAITING.receive(BEGAN_MS + 1).end_ms == ENDS_MS
+    assert WAITING.expire(ENDS_MS + 700).end_ms == ENDS_MS
 
 
 @given(

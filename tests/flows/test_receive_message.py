@@ -128,6 +128,16 @@ async def test_a_second_message_is_attached_at_no_cost_and_shown(world: World) -
     assert await world.book_findings() == []
 
 
+async def test_a_stamp_ahead_of_our_clock_does_not_hide_what_comes_after(world: World) -> None:
+    dealer, rental = await waiting_rental(world)
+    await world.sms(NUMBER, CODE, sent_at_ms=world.clock.now_ms() + 3_600_000)
+    world.clock.advance(5)
+
+    await world.sms(NUMBER, OTHER_CODE)
+
+    assert (await world.rental(dealer, rental.id)).code == "654321"
+
+
 async def test_a_second_message_without_a_code_does_not_hide_the_code(world: World) -> None:
     dealer, rental = await waiting_rental(world)
     await world.sms(NUMBER, CODE)

@@ -107,7 +107,7 @@ def statements() -> Iterator[tuple[str, Sql]]:
         for name, value in vars(import_module(module.name)).items():
             if isinstance(value, Sql):
                 yield f"{module.name.rpartition('.')[2]}.{name}", value
-    yield "stock.all_filters", stock._page_statement(2, 2, 2)
+    yield "stock.all_filters", stock._page_statement(8, 2, 2, 2)
 
 
 def inputs_of(statement: Sql) -> dict[str, None]:

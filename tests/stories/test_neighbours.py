@@ -184,3 +184,18 @@ async def test_headers_without_end_are_refused(site: Site) -> None:
     reply = await site.raw(head + b"x-a: " + b"a" * 70_000 + b"\r\n\r\n")
     assert reply.status == 200
     assert reply.json["status_code"] == -1
+
+
+async def test_a_callback_made_again_tells_what_it_told_first(world: World) -> None:
+    await world.service(4)
+    await world.lines(NUMBER)
+    dealer = await world.dealer(callback_url="https://dealer.example/hook")
+    await world.rent(dealer, 4)
+    await world.sms(NUMBER, TEXT)
+    room = await told(world)
+    (first,) = await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room)
+    await world.db.write(record_attempt, first.callback, 500, None, world.clock.now_ms())
+    await world.sms(NUMBER, "Ma la 777888")
+    world.clock.advance(2)
+    (again,) = await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room)
+    assert again.rental.code == first.rental.code == "482913"

@@ -57,6 +57,7 @@ class _Reading:
         """
         if len(row) != len(self.header):
             raise invalid("row", f"expected {len(self.header)} fields, {len(row)} were found")
+        _check_encoding(row)
         cells = dict(zip(self.header, row, strict=True))
         # The same few texts stand in many rows; each is kept once.
         for name in ("store", "holder", "contract"):
@@ -107,6 +108,13 @@ def _without_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _check_encoding(row: list[str]) -> None:
+    try:
+        "".join(row).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise invalid("row", "expected UTF-8") from error
 
 
 def _clause(refused: Refused) -> str:
@@ -164,7 +172,5 @@ def _texts(stream: IO[bytes]) -> Iterator[str]:
             raise invalid(_FILE, f"line {at}: it is longer than {MAX_LINE_BYTES} bytes")
         if b"\0" in line:
             raise invalid(_FILE, f"line {at}: it holds a zero byte; expected a text in UTF-8")
-        try:
-            yield (line.removeprefix(_MARK) if at == 1 else line).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise invalid(_FILE, f"line {at}: it is not UTF-8") from error
+        # Bytes that are no UTF-8 make a bad row of theirs, and not a bad file.
+        yield (line.removeprefix(_MARK) if at == 1 else line).decode("utf-8", "surrogateescape")

@@ -69,7 +69,7 @@ def claim_callbacks(tx: Tx, now_ms: int, lease_s: int, room: Room) -> list[Deliv
     deliveries = []
     for callback in _leased(tx, now_ms, now_ms + lease_s * 1000, room):
         target = accounts.callback_target(tx, callback.account_id)
-        rental = rentals.view_for_callback(tx, callback.rental_id)
+        rental = rentals.view_at_event(tx, callback.event_seq)
         if target is None or rental is None:
             callbacks.record_attempt(tx, callback, "failed", now_ms, None, "no_address")
             continue

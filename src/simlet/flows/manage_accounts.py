@@ -91,11 +91,14 @@ def issue_token(tx: Tx, name: str, token_hash: bytes, now_ms: int) -> None:
     """Keeps the hash of a new token of an account.
 
     Raises:
-        Refused: ACCOUNT_UNKNOWN, ACCOUNT_NOT_APPROVED, TIER_WITHOUT_TOKEN.
+        Refused: ACCOUNT_UNKNOWN, ACCOUNT_IS_SUSPENDED, ACCOUNT_NOT_APPROVED,
+            TIER_WITHOUT_TOKEN.
     """
     account = _account(tx, name)
     if not account.tier.may_hold_token:
         raise Refused(TIER_WITHOUT_TOKEN, name=name)
+    if account.state is AccountState.SUSPENDED:
+        raise Refused(ACCOUNT_IS_SUSPENDED, name=name)
     if account.state is not AccountState.APPROVED:
         raise Refused(ACCOUNT_NOT_APPROVED, name=name)
     accounts.add_token(tx, account.id, token_hash, now_ms)

@@ -8,7 +8,7 @@ from simlet.store import events, gateways
 from simlet.store.gateways import Gateway, Settings
 from simlet.store.sql import Tx
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CONSOLE = "console"
 
 
@@ -21,7 +21,7 @@ def add_gateway(
         Refused: INVALID, GATEWAY_EXISTS.
     """
     if _NAME.fullmatch(name) is None:
-        raise invalid("name", "expected up to 64 small letters, digits, dashes and underlines")
+        raise invalid("name", "expected up to 64 letters, digits, dots, dashes and underlines")
     if gateways.gateway_by_name(tx, name) is not None:
         raise Refused(GATEWAY_EXISTS, name=name)
     gateway_id = gateways.add_gateway(tx, name, kind, settings, secret_hash, now_ms)

@@ -25,6 +25,7 @@ def settle(tx: Tx, rental: Rental, message_id: int, now_ms: int) -> bool:
             now_ms,
             account_id=rental.account_id,
             rental_id=rental.id,
+            message_id=message_id,
             data={"settled_dong": rental.price_dong},
         ),
     )

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _PATIENCE_S = 60
+_READS_ONLY = "simlet_reads_only"
 _LOCK = text("SELECT pg_advisory_xact_lock(1936289132, 3)")
 
 
@@ -47,7 +48,7 @@ def check_schema(url: str) -> None:
         SchemaMismatch: it has another one.
         DatabaseFault: the database cannot be reached.
     """
-    current = _with_connection(url, current_revision)
+    current = _with_connection(url, current_revision, reads_only=True)
     if current != newest_revision():
         raise SchemaMismatch(_mismatch(current))
 
@@ -82,14 +83,18 @@ def _begin_ourselves(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.get_execution_options().get(_READS_ONLY):
+        # Looking at the schema must not wait for a writer.
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _with_connection(url: str, work: Callable[[Connection], T]) -> T:
+def _with_connection(url: str, work: Callable[[Connection], T], *, reads_only: bool = False) -> T:
     engine = engine_for(url)
     try:
-        with engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
+        with engine.connect().execution_options(**{_READS_ONLY: reads_only}) as connection:
+            if connection.dialect.name == "postgresql" and not reads_only:
                 # Two processes that start at once must not both create the tables.
                 connection.execute(_LOCK)
             result = work(connection)
@@ -134,6 +139,6 @@ def prepare(url: str) -> None:
         SchemaMismatch: its schema is older or newer than what this version works with.
         DatabaseFault: the database cannot be reached or changed.
     """
-    if _with_connection(url, current_revision) is None:
+    if _with_connection(url, current_revision, reads_only=True) is None:
         migrate(url)
     check_schema(url)

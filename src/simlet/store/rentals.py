@@ -71,7 +71,11 @@ _VIEW = Sql(
     "LEFT JOIN services s ON s.id = r.service_id LEFT JOIN messages m ON m.id = r.message_id "
     "WHERE t.token_hash = :token_hash AND t.revoked_at_ms IS NULL"
 )
-_VIEW_BY_ID = Sql(f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.id = :id")
+_VIEW_AT_EVENT = Sql(
+    f"SELECT {_VIEW_FIELDS} FROM events e JOIN rentals r ON r.id = e.rental_id "
+    "JOIN services s ON s.id = r.service_id LEFT JOIN messages m ON m.id = e.message_id "
+    "WHERE e.seq = :event_seq"
+)
 _HISTORY = Sql(
     f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.account_id = :account_id "
     "AND r.created_at_ms >= :from_ms AND r.created_at_ms < :to_ms "
@@ -288,9 +292,9 @@ def view_by_token(tx: Tx, token_hash: bytes, rental_id: int | None) -> Sight | N
     return Sight(AccountState(row[14]), Tier(row[15]), rental)
 
 
-def view_for_callback(tx: Tx, rental_id: int) -> RentalView | None:
-    """A rental as its own account's callback tells it."""
-    row = tx.row(_VIEW_BY_ID, id=rental_id)
+def view_at_event(tx: Tx, event_seq: int) -> RentalView | None:
+    """A rental with the message that an event tells of, whatever came after it."""
+    row = tx.row(_VIEW_AT_EVENT, event_seq=event_seq)
     return None if row is None else _view(row)
 
 

@@ -125,6 +125,7 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._closing = False
         self._gathered: list[_Job] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._local = threading.local()
         self._reader_connections: list[Any] = []
         self._readers = ThreadPoolExecutor(readers, "sqlite-reader")
@@ -170,9 +171,11 @@ class SqliteDatabase:
         self._refuse_when_closing()
         loop = asyncio.get_running_loop()
         job = _Job(calls, [], loop, loop.create_future())
-        if not self._gathered:
-            loop.call_soon(self._hand_over)
         self._gathered.append(job)
+        if len(self._gathered) == 1 or loop is not self._loop:
+            # Another loop than before: the one before may have ended without handing over.
+            self._loop = loop
+            loop.call_soon(self._hand_over)
         # The flows run whatever becomes of the caller: a dropped connection must not leave it
         # open whether a rent was kept.
         await job.done
