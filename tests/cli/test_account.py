@@ -146,7 +146,7 @@ def test_an_account_is_suspended_and_resumed(shell: Shell) -> None:
     shell.dealer()
     assert shell.json("account", "suspend", "ann") == {"name": "ann", "state": "suspended"}
     assert shell.json("account", "list")[0]["state"] == "suspended"
-    assert shell.error("account", "token", "ann")["code"] == "account_not_approved"
+    assert shell.error("account", "token", "ann")["code"] == "account_suspended"
     assert shell.json("account", "resume", "ann") == {"name": "ann", "state": "approved"}
 
 

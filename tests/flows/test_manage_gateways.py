@@ -36,7 +36,7 @@ async def test_an_unknown_gateway_is_not_found(world: World) -> None:
     assert await world.db.read(browse.find_gateway, "nowhere") is None
 
 
-@pytest.mark.parametrize("name", ["", "Rack", "a b", "a/b", "_a", "é", "a" * 65])
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "_a", "é", "a" * 65])
 async def test_a_gateway_needs_a_plain_name(world: World, name: str) -> None:
     with pytest.raises(Refused) as refused:
         await world.db.write(add_gateway, name, "http", {}, HASH, NOW_MS)
