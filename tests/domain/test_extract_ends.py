@@ -48,3 +48,7 @@ def test_a_code_before_such_digits_is_found() -> None:
 def test_no_row_of_digits_marks_and_words_makes_it_fail(text: str) -> None:
     found = find_code(text)
     assert found is None or found
+
+
+def test_a_name_with_a_number_is_not_taken_for_the_code_behind_it() -> None:
+    assert find_code("Ma xac thuc Svc3 cua ban la 493021") == "493021"
