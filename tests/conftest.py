@@ -118,12 +118,14 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 def fresh_postgres(postgres: str) -> Fresh:
     """Gives a migrated PostgreSQL database each time it is entered; an emptied one is as good."""
     empty: list[str] = []
+    with psycopg.connect(postgres.format(TEMPLATE), autocommit=True) as connection:
+        schema = connection.execute(_SCHEMA).fetchone()
 
     @contextmanager
     def fresh() -> Iterator[str]:
         name = empty.pop() if empty else _add_database(postgres)
         yield postgres.format(name)
-        if _emptied(postgres, name):
+        if _emptied(postgres.format(name), schema):
             empty.append(name)
         else:
             _drop_database(postgres, name)
@@ -150,15 +152,13 @@ def _drop_database(postgres: str, name: str) -> None:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def _emptied(postgres: str, name: str) -> bool:
+def _emptied(url: str, schema: object) -> bool:
     """Empties a database for the next test: much cheaper than a new one. False: it was changed."""
-    with psycopg.connect(postgres.format(TEMPLATE), autocommit=True) as connection:
-        wanted = connection.execute(_SCHEMA).fetchone()
     try:
-        with psycopg.connect(postgres.format(name), autocommit=True) as connection:
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(_OTHERS)
             connection.execute(_EMPTY)
-            return connection.execute(_SCHEMA).fetchone() == wanted
+            return connection.execute(_SCHEMA).fetchone() == schema
     except psycopg.Error:
         return False
 

@@ -188,7 +188,7 @@ class Shop:
             await asyncio.gather(*[self._until_gone() for _ in range(RENTERS)])
 
     async def _until_gone(self) -> None:
-        with suppress(aiohttp.ClientConnectionError):
+        with suppress(aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
             while True:
                 await self._rent()
                 if self.waiting:

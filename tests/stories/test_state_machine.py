@@ -117,14 +117,15 @@ MOVES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "rent_again": {"pick": a_pick},
     "rent_again_what_may_not_be": {
         "pick": a_pick,
-        "who": a_pick,
-        "number": st.sampled_from(list(LINES)),
-        "service": a_service,
+        "who": st.sampled_from([None, None, 0, 1]),
+        "number": st.sampled_from([None, None, *LINES]),
+        "service": st.sampled_from([None, None, *SERVICES]),
     },
     "receive_what_a_rental_waits_for": {
         "pick": a_pick,
         "has_code": st.sampled_from([True, True, False]),
         "stamp": stamps,
+        "besides": st.sampled_from(["", "", "beta ", "gamma "]),
     },
     "receive_sms": {
         "pick": a_pick,
@@ -287,10 +288,12 @@ class Dealings(RuleBasedStateMachine):
             self._rent_again(earlier, earlier.account, earlier.number, earlier.service)
 
     def rent_again_what_may_not_be(
-        self, pick: int, who: int, number: str, service: PlainService
+        self, pick: int, who: int | None, number: str | None, service: PlainService | None
     ) -> None:
-        """Mostly refused: what is asked for has to be just what was rented before."""
-        self._rent_again(self.some_rental(pick), self.some_account(who), number, service)
+        """Any rental, and where it is not said otherwise its own account, number and service."""
+        earlier = self.some_rental(pick)
+        account = earlier.account if who is None else self.some_account(who)
+        self._rent_again(earlier, account, number or earlier.number, service or earlier.service)
 
     def _rent_again(
         self, earlier: PlainRental, account: PlainAccount, number: str, service: PlainService
@@ -341,9 +344,11 @@ class Dealings(RuleBasedStateMachine):
         self.deliver(PlainMessage("sms", number, sender, said, code, stamp_ms, source_id))
 
     def receive_what_a_rental_waits_for(
-        self, pick: int, has_code: bool, stamp: tuple[str, int] | None
+        self, pick: int, has_code: bool, stamp: tuple[str, int] | None, besides: str
     ) -> None:
+        """What fits a rental, and besides may fit another one."""
         message = self._fitting(self.some_rental(pick), self._stamp_ms(stamp, pick))
+        message = replace(message, text=besides + message.text)
         self.deliver(message if has_code else _without_code(message))
 
     def receive_call(self, pick: int, has_code: bool, recording: bool) -> None:

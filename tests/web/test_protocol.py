@@ -17,7 +17,9 @@ async def _no_app(_: Scope, __: Receive, ___: Send) -> None:
 
 
 async def test_of_an_address_without_an_end_no_more_is_kept_than_is_read_at_once() -> None:
-    connection = Connection(Config(_no_app), ServerState(), {}, asyncio.get_running_loop())
+    connection = Connection(
+        Config(_no_app, log_config=None), ServerState(), {}, asyncio.get_running_loop()
+    )
 
     connection.data_received(b"GET /api/?show=")
     for _ in range(50):

@@ -140,10 +140,8 @@ class _Search:
         while free:
             place = pick_place(free, self.chance)
             line_id = line_at(block_id, place)
-            # The line is locked first and looked at then, so that two services cannot both
-            # find it free.
-            number = lines.lock_line(self.tx, line_id)
-            if number is not None and not self._is_occupied(line_id):
+            number = self._lock_free(line_id)
+            if number is not None:
                 stock.take(self.tx, self.service.id, line_id, places)
                 return line_id, number
             free &= ~(1 << place) & ~self._occupied(block_id)
@@ -159,8 +157,8 @@ class _Search:
             return ALL_PLACES
         return stock.places_fitting(self.tx, block_id, self.filters)
 
-    def _is_occupied(self, line_id: int) -> bool:
-        return stock.line_is_occupied(
+    def _lock_free(self, line_id: int) -> str | None:
+        return stock.lock_free_line(
             self.tx,
             line_id,
             catch_all=self.service.rules.catch_all,

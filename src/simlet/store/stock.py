@@ -37,10 +37,14 @@ _SET_TAKEN = Sql(
     "WHERE service_id = :service_id AND block_id = :block_id"
 )
 _NUMBERS = Sql("SELECT id, number FROM lines WHERE id BETWEEN :first AND :last")
-_OCCUPIED = Sql(
-    "SELECT line_id FROM rentals WHERE listening AND line_id BETWEEN :first AND :last "
-    "AND (catch_all OR :catch_all) "
+_KEEPS = (
+    "listening AND (catch_all OR :catch_all) "
     "AND (state = 'waiting' OR (account_id <> :account_id AND deadline_at_ms > :now_ms))"
+)
+_OCCUPIED = Sql(f"SELECT line_id FROM rentals WHERE line_id BETWEEN :first AND :last AND {_KEEPS}")
+_LOCK_FREE = Sql(
+    "SELECT number FROM lines WHERE id = :line_id AND state = 'active' "
+    f"AND NOT EXISTS (SELECT 1 FROM rentals WHERE line_id = :line_id AND {_KEEPS}) {{for_update}}"
 )
 _BLOCK = Sql("SELECT active, size FROM blocks WHERE id = :block_id {for_update}")
 _SET_ACTIVE = Sql("UPDATE blocks SET active = :active, size = :size WHERE id = :block_id")
@@ -206,6 +210,29 @@ def line_is_occupied(
         now_ms=now_ms,
     )
     return bool(rows)
+
+
+def lock_free_line(
+    tx: Tx, line_id: int, *, catch_all: bool, account_id: int, now_ms: int
+) -> str | None:
+    """The number of a line, which no other transaction rents meanwhile; None when it is not free.
+
+    One that a rental keeps is not locked, so that nobody waits for a line that is of no use. One
+    that was locked is looked at again: another transaction may have held it before, and rented it.
+    """
+    row = tx.row(
+        _LOCK_FREE,
+        line_id=line_id,
+        catch_all=catch_all,
+        account_id=account_id,
+        now_ms=now_ms,
+    )
+    if row is None:
+        return None
+    occupied = line_is_occupied(
+        tx, line_id, catch_all=catch_all, account_id=account_id, now_ms=now_ms
+    )
+    return None if occupied else row[0]
 
 
 def take(tx: Tx, service_id: int, line_id: int, places: Places) -> None:
