@@ -72,7 +72,7 @@ class Shed:
             self.made[name] = Equipment(run, tools, began)
             return self.made[name]
 
-        self.monkeypatch.setitem(KINDS, name, DriverKind(name, "A test's.", False, dict, make))
+        self.monkeypatch.setitem(KINDS, name, DriverKind(name, "A test's.", (), "", make))
         gateway_id, _ = await self.world.gateway(name, kind=name)
         return gateway_id
 
@@ -182,7 +182,7 @@ async def test_a_gateway_that_cannot_be_made_holds_up_no_other(
     def fail_to_make(_: Tools) -> Equipment:
         raise BrokenError
 
-    kind = DriverKind("unmade", "A test's.", False, dict, fail_to_make)
+    kind = DriverKind("unmade", "A test's.", (), "", fail_to_make)
     monkeypatch.setitem(KINDS, "unmade", kind)
     await shed.world.gateway("a-unmade", kind="unmade")
     await shed.gateway("b-working", hang)

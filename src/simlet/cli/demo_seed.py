@@ -8,6 +8,7 @@ from simlet.domain.service import Category, Prices, Rules, Service
 from simlet.flows import browse, manage_accounts, manage_gateways, manage_lines, manage_services
 from simlet.flows.top_up import top_up
 from simlet.gateways.registry import KINDS
+from simlet.gateways.settings import check_settings
 from simlet.store.lines import NewLine
 from simlet.store.sql import Tx
 
@@ -60,7 +61,7 @@ def _add_services(tx: Tx, now_ms: int) -> None:
 def _add_lines(tx: Tx, now_ms: int) -> None:
     if browse.find_gateway(tx, GATEWAY) is not None:
         return
-    settings = KINDS[GATEWAY].check(SIMULATOR)
+    settings = check_settings(KINDS[GATEWAY], SIMULATOR)
     manage_gateways.add_gateway(tx, GATEWAY, GATEWAY, settings, None, now_ms)
     lines = [*_lines("01"), *_lines("02")]
     manage_lines.import_lines(tx, list(enumerate(lines, 1)), GATEWAY, now_ms)

@@ -1,6 +1,5 @@
 """`simlet gateway`: configured equipment, and the secrets of those who post to us."""
 
-import re
 import secrets
 
 import click
@@ -11,13 +10,9 @@ from simlet.domain.errors import invalid
 from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_gateway_secret, hash_secret
 from simlet.flows import browse, manage_gateways
 from simlet.gateways.registry import KINDS
-
-Value = str | int | float | bool
+from simlet.gateways.settings import check_settings, redacted
 
 _COLUMNS = {"id": "ID", "name": "NAME", "kind": "KIND", "settings": "SETTINGS"}
-_TRUTHS = {"true": True, "false": False}
-_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
-_DECIMAL = re.compile(r"-?\d{1,18}\.\d{1,18}", re.ASCII)
 
 
 @click.group()
@@ -34,7 +29,7 @@ def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
     """Add a gateway; its secret, if its kind has one, is shown this once."""
     if name == manage_gateways.CONSOLE:
         raise invalid("name", f"{name} is kept for `simlet sms`")
-    settings = KINDS[kind].check(dict(_setting(pair) for pair in pairs))
+    settings = check_settings(KINDS[kind], dict(_setting(pair) for pair in pairs))
     secret = None
     if KINDS[kind].takes_secret:
         secret = format_gateway_secret(secrets.token_bytes(TOKEN_RANDOM_BYTES))
@@ -43,23 +38,16 @@ def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
     words = f"Gateway {name!r} is added."
     if secret is not None:
         words += f"\nIts secret, shown this once:\n{secret}"
-    facts = {"id": gateway_id, "name": name, "kind": kind, "settings": settings, "secret": secret}
+    shown = redacted(KINDS[kind], settings)
+    facts = {"id": gateway_id, "name": name, "kind": kind, "settings": shown, "secret": secret}
     output.say(words, facts)
 
 
-def _setting(pair: str) -> tuple[str, Value]:
+def _setting(pair: str) -> tuple[str, str]:
     name, given, text = pair.partition("=")
     if not name or not given:
         raise click.BadParameter("expected KEY=VALUE.", param_hint="--set")
-    return name, _value(text)
-
-
-def _value(text: str) -> Value:
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
-    return _TRUTHS.get(text, text)
+    return name, text
 
 
 @gateway.command("list")
@@ -67,7 +55,12 @@ def _value(text: str) -> Value:
 def list_gateways(output: Output) -> None:
     """List all gateways."""
     rows = [
-        {"id": one.id, "name": one.name, "kind": one.kind, "settings": one.settings}
+        {
+            "id": one.id,
+            "name": one.name,
+            "kind": one.kind,
+            "settings": redacted(KINDS.get(one.kind), one.settings),
+        }
         for one in read(browse.list_gateways)
     ]
     output.rows(rows, _COLUMNS, "There are no gateways.")

@@ -19,6 +19,26 @@ class Quarantine(Enum):
     UNKNOWN_NUMBER = "unknown_number"
     NO_RENTAL = "no_rental"
     NO_RULE_FITS = "no_rule_fits"
+    OTHER_GATEWAY = "other_gateway"
+    INCOMPLETE = "incomplete"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a long message it is.
+
+    Source: 3GPP TS 23.040, 9.2.3.24.1 and 9.2.3.24.8; SMPP 3.4, 5.3.2.22 to 24.
+
+    Attributes:
+        reference: what the parts of one message have in common, 0 to 65535.
+        total: how many parts there are, 2 to 255.
+        number: which one this is, 1 to `total`.
+    """
+
+    reference: int
+    total: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +46,16 @@ class Inbound:
     """A message as it came.
 
     Attributes:
-        to: the number it came to, E.164.
+        to: the number it came to, E.164; empty where the equipment knows its SIM's ICCID alone.
         sender: name or number, as the network gave it.
         text: the text; of a call its transcript, empty when there is none.
         sent_at_ms: when the network says it was sent, UTC milliseconds; None when it did not say.
         source_id: the gateway's own id of it; None when it has none.
         recording: of a call, the WAV file; None when there is none.
+        part: which part of a long message it is; None for a whole one. `text` is that part's alone
+            then, and may begin or end with half of a surrogate pair: parts are joined as UTF-16.
+        iccid: the SIM that it came to, where the equipment knows it: this tells the line.
+        damaged: it could not be read; `text` is what came, in hex, for the operator alone.
     """
 
     kind: MessageKind
@@ -41,6 +65,9 @@ class Inbound:
     sent_at_ms: int | None
     source_id: str | None = None
     recording: bytes | None = None
+    part: Part | None = None
+    iccid: str | None = None
+    damaged: bool = False
 
 
 def sent_between(sent_at_ms: int | None, now_ms: int) -> tuple[int, int]:

@@ -12,21 +12,41 @@ from typing import Protocol
 
 from simlet.clock import Clock
 from simlet.domain.allocate import Chance
+from simlet.domain.health import GatewayReport, LineReport
 from simlet.domain.inbound import Inbound
 
-Settings = Mapping[str, str | int | float | bool]
+Value = str | int | float | bool
+Settings = Mapping[str, Value]
 
 
 class Fate(Enum):
-    """What became of one message that was handed over."""
+    """What became of one message that was handed over.
+
+    Attributes:
+        KEPT: it is on disk; the other side may forget it.
+        DUPLICATE: it was kept before; the other side may forget it.
+        FAILED: it is not kept: tell the other side to try again.
+        REFUSED: its line is another gateway's: tell the other side not to send it again. What came
+            is recorded for the operator.
+    """
 
     KEPT = "kept"
     DUPLICATE = "duplicate"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
 Deliver = Callable[[Sequence[Inbound]], Awaitable[list[Fate]]]
-"""Keeps messages in order; a `FAILED` one is not kept and may be handed over again."""
+"""Keeps messages in order, and returns when they are on disk: one fate for each. It may be called
+by several tasks at once. It raises only when it is cancelled."""
+
+Report = Callable[[LineReport | GatewayReport], None]
+"""Tells how a line or the gateway itself does; returns at once, and what is told often costs
+little. What is told again counts as a sign of life."""
+
+
+def unheard(_: LineReport | GatewayReport) -> None:
+    """A report that nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +71,11 @@ class HttpRequest:
     Attributes:
         route: what stands behind `/gateways/NAME/`.
         headers: by names in small letters.
-        body: the body as it came; empty when it was a form, which is parsed into the others.
+        body: the body as it came; empty when it was a multipart form, which is parsed into the
+            others. A form of the urlencoded kind is left in the body.
         fields: the text fields of a multipart form.
         files: the file parts of a multipart form, in order.
+        query: what stands behind the question mark, as it came.
     """
 
     method: str
@@ -62,14 +84,16 @@ class HttpRequest:
     body: bytes
     fields: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[bytes] = ()
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a driver answers: a status and a body of JSON."""
+    """What a driver answers: a status and a body."""
 
     status: int
     body: bytes
+    content_type: str = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,8 @@ class Tools:
         deliver: hands messages over; returns after the commit.
         expected: what is waited for on this gateway's own lines, from now on.
         recording_limit_bytes: the largest recording of a call.
+        report: tells how lines and the gateway do.
+        address: where the other side reaches the gateway over HTTP, without a closing slash.
     """
 
     gateway: str
@@ -93,6 +119,8 @@ class Tools:
     deliver: Deliver
     expected: Callable[[], AsyncIterator[Expected]]
     recording_limit_bytes: int
+    report: Report = unheard
+    address: str = ""
 
 
 class Driver(Protocol):
@@ -108,19 +136,52 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What an operator can set for a gateway of a kind.
+
+    Attributes:
+        meaning: one clause for people: what it is, and its unit.
+        default: what holds when nothing is set; its type is the setting's. Of one that has to be
+            set, an example of the right type.
+        required: whether it has to be set.
+        secret: whether lists and logs show it as `•••`.
+        choices: the only values; empty for any.
+        least, most: limits of a number.
+    """
+
+    name: str
+    meaning: str
+    default: Value
+    required: bool = False
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+
+def _checked_as_they_are(settings: Settings) -> None:
+    """No rule but those of the settings themselves."""
+
+
+@dataclass(frozen=True, slots=True)
 class DriverKind:
     """A kind of equipment.
 
     Attributes:
         name: the word after `--kind`.
         title: one sentence for the operator.
+        settings: all that can be set.
+        setup: the set-up page for the operator: what to enter where at the other side. It may hold
+            `{address}`, `{name}` and settings that are not secret, as `{port}`.
+        make: makes a driver; its tools hold checked settings, each with a value.
         takes_secret: whether a secret is made for the other side when a gateway is added.
-        check: raises `Refused` (INVALID) for settings that are not usable; gives them completed.
-        make: makes a driver.
+        check: raises `Refused` (INVALID) for settings that do not fit together.
     """
 
     name: str
     title: str
-    takes_secret: bool
-    check: Callable[[Settings], dict[str, str | int | float | bool]]
+    settings: tuple[Setting, ...]
+    setup: str
     make: Callable[[Tools], Driver]
+    takes_secret: bool = False
+    check: Callable[[Settings], None] = _checked_as_they_are

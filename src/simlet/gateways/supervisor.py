@@ -18,6 +18,7 @@ from simlet.gateways.contract import (
     Tools,
 )
 from simlet.gateways.registry import KINDS
+from simlet.gateways.settings import check_settings
 from simlet.log import get_log
 from simlet.runtime import Runtime
 from simlet.store.gateways import Gateway
@@ -106,13 +107,14 @@ class Supervisor:
     def _tools(self, gateway: Gateway) -> Tools:
         return Tools(
             gateway=gateway.name,
-            settings=gateway.settings,
+            settings=check_settings(KINDS[gateway.kind], gateway.settings),
             secret_hash=gateway.secret_hash,
             clock=self.runtime.clock,
             chance=self.runtime.chance,
             deliver=deliver_for(self.runtime, gateway.id, gateway.name),
             expected=lambda: expected_on(self.runtime, gateway.id),
             recording_limit_bytes=self.runtime.settings.recordings.size_limit_bytes,
+            address=f"{self.runtime.base_url}/gateways/{gateway.name}",
         )
 
 

@@ -18,6 +18,7 @@ from simlet.web.asgi import (
     Scope,
     Send,
     answer_json,
+    answer_with,
     read_body,
 )
 from simlet.web.first_api.app import FirstApi, is_first_api
@@ -77,20 +78,21 @@ class App:
         if answer is None:
             await _answer_error(send, 404, "there is no such gateway")
             return
-        await answer_json(send, answer.status, answer.body)
+        await answer_with(send, answer.status, answer.body, answer.content_type)
 
     async def _gateway_request(self, scope: Scope, receive: Receive, route: str) -> HttpRequest:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         limit = self.runtime.settings.web.body_limit_bytes
+        query = scope["query_string"].decode("latin-1")
         content_type = headers.get("content-type", "")
         if not is_form(content_type):
             body = await read_body(scope, receive, limit)
-            return HttpRequest(scope["method"], route, headers, body)
+            return HttpRequest(scope["method"], route, headers, body, query=query)
         body = await read_body(scope, receive, limit + FORM_OVERHEAD_BYTES)
         form = read_form(content_type, body)
-        return HttpRequest(scope["method"], route, headers, b"", form.fields, form.files)
+        return HttpRequest(scope["method"], route, headers, b"", form.fields, form.files, query)
 
     async def _recording(self, scope: Scope, _: Receive, send: Send) -> None:
         wav = await recordings.recording_at(self.runtime, scope["path"])

@@ -36,6 +36,17 @@ async def answer_json(send: Send, status: int, body: bytes, *, head: bool = Fals
     await send({"type": "http.response.body", "body": b"" if head else body})
 
 
+async def answer_with(send: Send, status: int, body: bytes, content_type: str) -> None:
+    """Sends a whole answer of any type of content."""
+    headers = [
+        (b"content-type", content_type.encode("latin-1")),
+        *JSON_HEADERS[1:],
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 def header(scope: Scope, name: bytes) -> str:
     """The first header of a name (in small letters); empty when there is none."""
     for one, value in scope["headers"]:

@@ -28,6 +28,7 @@ from simlet.gateways.drivers.http import (
     MAX_SENDER_CHARS,
     MAX_TEXT_CHARS,
 )
+from simlet.gateways.settings import check_settings
 from simlet.store.database import open_database
 from simlet.store.sql import Sql, Tx
 from simlet.testing.clock import START_MS, FakeClock
@@ -866,9 +867,9 @@ async def test_a_message_pays_for_its_rental_once_however_often_it_comes(gate: G
 
 
 def test_the_kind_has_no_settings() -> None:
-    assert KIND.check({}) == {}
+    assert check_settings(KIND, {}) == {}
     with pytest.raises(Refused) as refused:
-        KIND.check({"port": 1})
+        check_settings(KIND, {"port": 1})
     assert refused.value.refusal is INVALID
     assert "port" in refused.value.sentence
 

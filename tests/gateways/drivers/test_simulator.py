@@ -18,6 +18,7 @@ from simlet.domain.extract import find_code
 from simlet.domain.inbound import Inbound, MessageKind, dedupe_key
 from simlet.gateways.contract import Deliver, Driver, Expected, Fate, HttpRequest, Settings, Tools
 from simlet.gateways.drivers.simulator import KIND
+from simlet.gateways.settings import check_settings
 from simlet.testing.clock import START_MS, FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +89,7 @@ def driver_of(
     return KIND.make(
         Tools(
             gateway="pretend",
-            settings=settings or {},
+            settings=check_settings(KIND, settings or {}),
             secret_hash=None,
             clock=kept.clock,
             chance=chance or Random(1).randrange,
@@ -434,7 +435,7 @@ async def test_a_failure_to_listen_loses_nothing_heard_before_and_hears_what_com
 
     tools = Tools(
         gateway="pretend",
-        settings={},
+        settings=check_settings(KIND, {}),
         secret_hash=None,
         clock=kept.clock,
         chance=Random(1).randrange,
@@ -505,7 +506,7 @@ async def test_it_has_no_address() -> None:
 
 
 def test_settings_are_completed() -> None:
-    assert KIND.check({"seed": 4, "delay_min_s": 3}) == {
+    assert check_settings(KIND, {"seed": 4, "delay_min_s": 3}) == {
         "delay_min_s": 3,
         "delay_max_s": 6,
         "silent_share": 0,
@@ -526,7 +527,7 @@ def test_settings_are_completed() -> None:
         ({"delay_min_s": 7}, "delay_max_s"),
         ({"late_s": float("nan")}, "late_s"),
         ({"late_s": float("inf")}, "late_s"),
-        ({"late_s": "400"}, "late_s"),
+        ({"late_s": "soon"}, "late_s"),
         ({"silent_share": True}, "silent_share"),
         ({"silent_share": 1.1}, "silent_share"),
         ({"twice_share": -0.1}, "twice_share"),
@@ -538,7 +539,7 @@ def test_settings_are_completed() -> None:
 )
 def test_settings_that_are_not_usable_are_refused_by_name(settings: Settings, name: str) -> None:
     with pytest.raises(Refused) as refused:
-        KIND.check(settings)
+        check_settings(KIND, settings)
 
     assert refused.value.refusal is INVALID
     assert refused.value.details["name"] == name
@@ -548,7 +549,7 @@ def test_shares_may_sum_up_to_one_exactly() -> None:
     # One after the other these floats add up to more than 1.
     shares = {"silent_share": 0.2, "twice_share": 0.4, "late_share": 0.3, "burst_share": 0.1}
 
-    assert KIND.check({**shares})["silent_share"] == 0.2
+    assert check_settings(KIND, {**shares})["silent_share"] == 0.2
 
 
 def test_it_is_a_kind_without_a_secret() -> None:

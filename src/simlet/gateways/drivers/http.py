@@ -23,7 +23,6 @@ from simlet.gateways.contract import (
     Fate,
     HttpAnswer,
     HttpRequest,
-    Settings,
     Tools,
 )
 
@@ -38,6 +37,11 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 _NO_SECRET = bytes(32)
+_FAILURES = {
+    Fate.FAILED: "it could not be kept now; send it again",
+    Fate.REFUSED: "its line is another gateway's; do not send it again",
+}
+_STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 403}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -106,11 +110,9 @@ class HttpDriver:
         parsed = [_parsed(raw) for raw in _split(body, single=single)]
         good = [one for one in parsed if isinstance(one, Inbound)]
         fates = iter(await self.tools.deliver(good) if good else [])
-        results = [
-            _result(next(fates)) if isinstance(one, Inbound) else _failure(one) for one in parsed
-        ]
-        status = _status_of_single(parsed[0], results[0]) if single else 200
-        return _answer(status, results=results)
+        outcomes = [next(fates) if isinstance(one, Inbound) else one for one in parsed]
+        status = _status_of(outcomes[0]) if single else 200
+        return _answer(status, results=[_result(one) for one in outcomes])
 
     async def _take_call(self, request: HttpRequest) -> HttpAnswer:
         call = _parse_call(request)
@@ -125,7 +127,7 @@ class HttpDriver:
         transcript = call.transcript or ""
         inbound = _inbound(MessageKind.CALL, call.to, call.sender, transcript, at_ms, call.id)
         (fate,) = await self.tools.deliver([replace(inbound, recording=wav)])
-        return _answer(503 if fate is Fate.FAILED else 200, results=[_result(fate)])
+        return _answer(_status_of(fate), results=[_result(fate)])
 
 
 def _split(body: bytes, *, single: bool) -> list[Raw]:
@@ -241,32 +243,33 @@ def _parse_call(request: HttpRequest) -> _Call:
         raise invalid("call", f"{error}".replace("`", "'")) from error
 
 
-def _result(fate: Fate) -> dict[str, str]:
-    if fate is Fate.FAILED:
-        return _failure("it could not be kept now; send it again")
-    return {"result": fate.value}
+def _result(outcome: Fate | str) -> dict[str, str]:
+    """A fate, or the sentence that says what is wrong with a message, as it is answered."""
+    if isinstance(outcome, Fate):
+        failure = _FAILURES.get(outcome)
+        if failure is None:
+            return {"result": outcome.value}
+        outcome = failure
+    return {"result": "error", "error": outcome}
 
 
-def _failure(sentence: str) -> dict[str, str]:
-    return {"result": "error", "error": sentence}
-
-
-def _status_of_single(parsed: Inbound | str, result: dict[str, str]) -> int:
-    if isinstance(parsed, str):
-        return 400
-    return 503 if result["result"] == "error" else 200
-
-
-def _check(settings: Settings) -> dict[str, str | int | float | bool]:
-    for name in settings:
-        raise invalid(name, "expected nothing: this kind has no settings")
-    return {}
+def _status_of(outcome: Fate | str) -> int:
+    return _STATUS_OF[outcome] if isinstance(outcome, Fate) else 400
 
 
 KIND = DriverKind(
     name="http",
     title="Messages and calls are posted to an address of ours, as JSON.",
-    takes_secret=True,
-    check=_check,
+    settings=(),
+    setup="""\
+Post each message to {address}/messages, and each call to {address}/calls, with the header
+`Authorization: Bearer SECRET` (the secret was shown when the gateway was added):
+
+    {{"id": "17", "to": "0912345678", "from": "SHOPEE", "text": "…",
+      "sent_at": "2026-01-31T08:00:00+07:00"}}
+
+An answer of 200 means that the message is on disk. After any other one, post it again.
+""",
     make=HttpDriver,
+    takes_secret=True,
 )

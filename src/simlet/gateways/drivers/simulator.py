@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from random import Random
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from simlet.domain.allocate import Chance, pick_weighted
 from simlet.domain.errors import invalid
@@ -30,6 +30,7 @@ from simlet.gateways.contract import (
     Fate,
     HttpAnswer,
     HttpRequest,
+    Setting,
     Settings,
     Tools,
 )
@@ -43,20 +44,18 @@ _T = TypeVar("_T")
 
 _log = get_log("simulator")
 
-Seconds = Annotated[float, Meta(ge=0, le=86_400)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_DAY_S = 86_400
 
 
 class _Settings(Struct, frozen=True):
-    delay_min_s: Seconds = 2.0
-    delay_max_s: Seconds = 6.0
-    silent_share: Share = 0.0
-    twice_share: Share = 0.0
-    late_share: Share = 0.0
-    burst_share: Share = 0.0
-    late_s: Seconds = 400.0
-    seed: Seed = 0
+    delay_min_s: float
+    delay_max_s: float
+    silent_share: float
+    twice_share: float
+    late_share: float
+    burst_share: float
+    late_s: float
+    seed: int
 
     @property
     def shares(self) -> tuple[float, float, float, float]:
@@ -214,36 +213,45 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[A-Za-z0-9]+", plain.encode("ascii", "ignore").decode())
 
 
-def _parse(settings: Settings) -> _Settings:
-    kinds = {one.name: one.type for one in msgspec.structs.fields(_Settings)}
-    for name, value in settings.items():
-        if name not in kinds:
-            raise invalid(name, "expected one of " + ", ".join(kinds))
-        try:
-            msgspec.convert(value, kinds[name])
-        except msgspec.ValidationError as error:
-            raise invalid(name, f"{error}".replace("`", "'")) from error
+def _check(settings: Settings) -> None:
     checked = msgspec.convert(dict(settings), _Settings)
     if checked.delay_max_s < checked.delay_min_s:
         raise invalid("delay_max_s", "expected no less than delay_min_s")
     # Each share was rounded to a float; `fsum` does not add to that.
     if math.fsum(checked.shares) > 1:
         raise invalid("shares", "expected a sum of at most 1")
-    return checked
 
 
 def _make(tools: Tools) -> Simulator:
-    settings = _parse(tools.settings)
+    settings = msgspec.convert(dict(tools.settings), _Settings)
     chance = Random(settings.seed).randrange if settings.seed else tools.chance  # noqa: S311
     file = importlib.resources.files(__package__).joinpath("simulator_texts.toml")
     texts = msgspec.convert(tomllib.loads(file.read_text("utf-8")), _Texts)
     return Simulator(tools, settings, texts, chance)
 
 
+def _share(name: str, meaning: str) -> Setting:
+    return Setting(name, f"share of the rentals whose line {meaning}, 0 to 1", 0.0, least=0, most=1)
+
+
+def _seconds(name: str, meaning: str, default: float) -> Setting:
+    return Setting(name, f"{meaning}, in seconds", default, least=0, most=_DAY_S)
+
+
 KIND = DriverKind(
     name="simulator",
     title="Pretend lines: what is rented on them is answered with invented messages.",
-    takes_secret=False,
-    check=lambda settings: msgspec.structs.asdict(_parse(settings)),
+    settings=(
+        _seconds("delay_min_s", "the shortest time to an answer", 2.0),
+        _seconds("delay_max_s", "the longest time to an answer", 6.0),
+        _share("silent_share", "stays silent"),
+        _share("twice_share", "answers twice"),
+        _share("late_share", "answers late"),
+        _share("burst_share", "receives the answer among others"),
+        _seconds("late_s", "the time to a late answer", 400.0),
+        Setting("seed", "what chance is drawn from; 0 for chance itself", 0, least=0),
+    ),
+    setup="Nothing has to be entered anywhere: import lines with `--gateway {name}`, and rent.\n",
     make=_make,
+    check=_check,
 )
