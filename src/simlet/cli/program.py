@@ -13,11 +13,13 @@ from simlet.cli.books import books
 from simlet.cli.demo import demo
 from simlet.cli.failure import DONE, tell
 from simlet.cli.gateway import gateway
+from simlet.cli.gateways import gateways
 from simlet.cli.line import line
+from simlet.cli.lines import lines
 from simlet.cli.migrate import migrate
 from simlet.cli.network import network
 from simlet.cli.rentals import rentals
-from simlet.cli.serve import serve
+from simlet.cli.serve import serve, serve_sibling
 from simlet.cli.service import service
 from simlet.cli.sms import sms
 
@@ -75,12 +77,15 @@ def _check_texts(args: Sequence[str]) -> None:
     cls=Program,
     commands=[
         serve,
+        serve_sibling,
         demo,
         migrate,
         account,
         service,
         line,
+        lines,
         gateway,
+        gateways,
         network,
         rentals,
         sms,

@@ -1,11 +1,15 @@
 """`simlet serve`: the server, until SIGTERM or SIGINT."""
 
+import sys
+
 import click
+import msgspec
 
 from simlet.cli.database import command_settings
 from simlet.cli.output import Output, json_option
 from simlet.config import Settings
-from simlet.service import Ready, run
+from simlet.service import Ready, run, run_sibling
+from simlet.siblings import COMMAND
 
 
 @click.command()
@@ -19,6 +23,12 @@ def serve(output: Output) -> None:
         command_settings(),
         lambda address: output.say(f"simlet serves {address}", {"address": address}),
     )
+
+
+@click.command(COMMAND, hidden=True)
+def serve_sibling() -> None:
+    """Run a further process of a server; the first one starts it."""
+    run_sibling(msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings))
 
 
 def serve_settings(settings: Settings, ready: Ready) -> None:

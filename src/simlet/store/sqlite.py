@@ -20,6 +20,7 @@ from typing import Any
 from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
+from simlet.store.turn import Turn
 
 _FIXED_RELEASES = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 _FIRST_FIXED = (3, 53, 0)
@@ -130,6 +131,7 @@ class SqliteDatabase:
         self._reader_connections: list[Any] = []
         self._readers = ThreadPoolExecutor(readers, "sqlite-reader")
         self._connection = self._connect()
+        self._turn = self._open_turn()
         self._glance = SqliteTx(self._connect_reader())
         self._writer = threading.Thread(
             target=self._write_groups, name="sqlite-writer", daemon=True
@@ -159,6 +161,12 @@ class SqliteDatabase:
             connection.close()
             raise DatabaseFault(f"SQLite cannot keep {self._path} in WAL mode, only in {mode}")
         return connection
+
+    def _open_turn(self) -> Turn:
+        try:
+            return Turn(self._path)
+        except OSError as error:
+            raise DatabaseFault(f"SQLite cannot write beside {self._path}: {error}") from error
 
     def _connect_reader(self) -> Any:
         connection = self._connect()
@@ -221,6 +229,7 @@ class SqliteDatabase:
         await loop.run_in_executor(None, self._readers.shutdown)
         for connection in (*self._reader_connections, self._connection):
             connection.close()
+        self._turn.close()
 
     def _write_groups(self) -> None:
         waiting: deque[_Job] = deque()
@@ -251,11 +260,11 @@ class SqliteDatabase:
 
     def _write_group(self, group: list[_Job]) -> None:
         try:
-            self._run_group(group)
+            with self._turn.taken():
+                self._run_group(group)
         except Exception as error:  # noqa: BLE001 - every caller of the group is told
             fault = DatabaseFault(f"SQLite could not commit: {error}")
             fault.__cause__ = error
-            self._roll_back()
             for job in group:
                 job.outcomes = [Raised(fault) for _ in job.calls]
         _tell(group)
@@ -263,10 +272,15 @@ class SqliteDatabase:
     def _run_group(self, group: list[_Job]) -> None:
         connection = self._connection
         tx = SqliteTx(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        for job in group:
-            job.outcomes = [self._run_flow(tx, call) for call in job.calls]
-        connection.execute("COMMIT")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                job.outcomes = [self._run_flow(tx, call) for call in job.calls]
+            connection.execute("COMMIT")
+        except BaseException:
+            # Before the turn is given back: the next process must not find the file locked.
+            self._roll_back()
+            raise
 
     def _run_flow(self, tx: SqliteTx, call: Call) -> Any:
         execute = self._connection.execute
