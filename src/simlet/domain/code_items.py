@@ -6,7 +6,7 @@ doubt). What stands around it does not matter here: see `extract`.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simlet.domain.code_text import BLANK
 from simlet.domain.code_words import (
@@ -14,13 +14,14 @@ from simlet.domain.code_words import (
     DIGIT_OF,
     KEY_START,
     LABELS,
-    PHRASES_FROM,
+    PHRASES,
     QUANTITY,
     REPEATS,
     SCRIPT_PHRASE,
     SCRIPT_ROLE,
     SUM_BEHIND,
     UNIT_BEHIND,
+    Phrase,
     Role,
     role_by_form,
     role_of,
@@ -36,6 +37,9 @@ _MIXED_SIZES = range(4, 11)
 _SPELLED_WORDS = 3
 _NEVER = 10  # a doubt that nothing outweighs
 _SHORT_CHARS = 2
+_MA = "ma"  # a code, where it stands for mã, and not for mà, má, mạ
+_MA_AS_SHOWN = {"ma", "mã"}
+_NO_WORD = ""  # behind the last word: no phrase goes on with it
 _SHORT_FORMS = {"tp", "tx", "p", "q", "mr", "mrs", "ms", "dr", "st"}
 _NUMBER_STARTS = frozenset("0123456789\0")
 
@@ -52,19 +56,23 @@ _GLUED = re.compile("([a-z]{2,})?[0-9]{4,8}([a-z]{2,})?")
 _INSIDE_BEFORE = re.compile(r"[0-9a-z\0][!#$%&+@^_~]")
 _INSIDE_BEHIND = re.compile(r"[!#$%&+@^_~][0-9a-z\0]")
 _DIGITS = re.compile("[0-9]+")
-_PART = re.compile("[0-9a-z]+")
+_BESIDE_DIGITS = re.compile("[a-z]+(?:-[a-z]+)*(?:-[0-9]+)+|[0-9]+(?:-[0-9]+)*(?:-[a-z]+)+")
 # Words of other scripts; Chinese and Korean digits are also written without blanks.
 _PIECE = re.compile(
     r"([零〇一幺二两三四五六七八九]{4,16}|[공영일이삼사오육륙칠팔구]{4,16}(?!\S))"
     r"|[^\s零〇一幺二两三四五六七八九]+|\S"
 )
 
+# Plain words come first, and the blanks behind a token belong to its match: so most matches start
+# where the last one ended, and are done with the first thing tried.
 _TOKEN = re.compile(
     r"""
-      \0+
+    (
+      [a-z]++(?![0-9-])
+    | \0+
     | [0-9](?:[ ,.-]{1,3}[0-9](?![0-9a-z])){3,}                          # 2.9.4.0.1.6
     | [0-9]{2,4}(?:([ ]?-[ ]?|[ ]{1,2}|[.,])[0-9]{2,4}(?![0-9a-z]))
-      (?:\1[0-9]{2,4}(?![0-9a-z]))*                                      # 123 456
+      (?:\2[0-9]{2,4}(?![0-9a-z]))*                                      # 123 456
     | (?=[a-z-]{0,20}[0-9])[0-9a-z]+(?:-[0-9a-z]+)+                      # shb-7f3k2q
     | [0-9a-z]+
     | [^\x00-\x7f]+(?:[ ][^\x00-\x7f]+)*
@@ -72,6 +80,7 @@ _TOKEN = re.compile(
     | (?<![a-z])- | -(?![a-z])                                           # not that of one-time
     | [^\s0-9a-z'-]
     | \n
+    )[ ]*
     """,
     re.VERBOSE,
 )
@@ -84,18 +93,33 @@ _MARKS = {
 
 
 @dataclass(slots=True)
-class Item:
-    """One item of a text: its role, and where it starts and ends in the clean text."""
+class Number:
+    """What could be a code."""
 
-    role: Role
-    start: int
-    end: int
-    value: str = ""  # of a number: the code that it would be
-    doubt: int = 0  # of a number: how unlike a code it looks
-    mixed: bool = False  # of a number: holds letters
+    value: str  # the code that it would be
+    doubt: int  # how unlike a code it looks
+    mixed: bool = False  # holds letters
 
 
-def read_items(shown: str, folded: str) -> list[Item]:
+# One item: its role, what it says in the folded text, where it starts in the clean text. It is a
+# plain tuple, since an object of its own takes longer to make than to weigh.
+Item = tuple[Role, str, int]
+
+
+@dataclass(slots=True)
+class Items:
+    """A text as a row of items."""
+
+    rows: list[Item] = field(default_factory=list)
+    numbers: dict[int, Number] = field(default_factory=dict)  # place in the row → number
+
+    def add_number(self, number: Number, word: str, start: int) -> None:
+        """Appends one item that could be a code."""
+        self.numbers[len(self.rows)] = number
+        self.rows.append((Role.NUMBER, word, start))
+
+
+def read_items(shown: str, folded: str) -> Items:
     """The items of a text, from its start to its end.
 
     Args:
@@ -114,126 +138,141 @@ class _Reader:
     def __init__(self, shown: str, folded: str) -> None:
         self.shown = shown
         self.folded = folded
-        self.items: list[Item] = []
+        self.items = Items()
+        self.rows = self.items.rows
 
-    def read(self) -> list[Item]:
-        tokens = [match.span() for match in _TOKEN.finditer(self.folded)]
-        words = [self.folded[start:end] for start, end in tokens]
-        at = 0
-        while at < len(tokens):
-            at += self._phrase(words, tokens, at) or self._token(words[at], *tokens[at])
-        spelled = sum(self.folded[item.start : item.end] in DIGIT_OF for item in self.items)
-        if spelled >= _SPELLED_WORDS:
-            return list(_join_spelled(self.items, self.folded))
-        return self.items
+    def read(self) -> Items:
+        tokens = list(_TOKEN.finditer(self.folded))
+        words = [match[1] for match in tokens]
+        starts = [match.start() for match in tokens]
+        known_words = [PHRASES.get(word) for word in words]
+        words.append(_NO_WORD)
+        add = self.rows.append
+        taken = 0  # the tokens in front of this one belong to a phrase already
+        for at, known in enumerate(known_words):
+            word, start = words[at], starts[at]
+            if at < taken:
+                continue
+            # Most words go one of the two short ways, without the cost of a call.
+            if known is None and word.isalpha() and word.isascii():
+                add((role_by_form(word), word, start))
+            elif known is None:
+                self._token(word, start)
+            elif known.role and words[at + 1] not in known.longer and word != _MA:
+                add((known.role, word, start))
+            else:
+                taken = at + self._phrase(known, words, starts, at)
+        spelled = sum([word in DIGIT_OF for _, word, _ in self.rows])
+        return self.items if spelled < _SPELLED_WORDS else _join_spelled(self.items, self.folded)
 
-    def _add(self, role: Role, start: int, end: int) -> None:
-        self.items.append(Item(role, start, end))
+    def _phrase(self, known: Phrase, words: list[str], starts: list[int], at: int) -> int:
+        """Takes the longest phrase that starts with a known word; how many words it took."""
+        role, size = _longest(known, words, at)
+        word, start = words[at], starts[at]
+        if size > 1:
+            last = at + size - 1
+            word = self.folded[start : starts[last] + len(words[last])]
+        elif word == _MA and self.shown[start : start + len(_MA)].lower() not in _MA_AS_SHOWN:
+            role = None
+        if role:
+            self.rows.append((role, word, start))
+        else:
+            self._token(word, start)
+        return size
 
-    def _phrase(self, words: list[str], tokens: list[tuple[int, int]], at: int) -> int:
-        """Takes the longest known phrase; how many tokens it took."""
-        for phrase, role in PHRASES_FROM.get(words[at], ()):
-            size = len(phrase)
-            if size == 1 or tuple(words[at : at + size]) == phrase:
-                start, end = tokens[at][0], tokens[at + size - 1][1]
-                if phrase == ("ma",) and self.shown[start:end].lower() not in {"ma", "mã"}:
-                    return 0  # mà, má, mạ
-                self._add(role, start, end)
-                return size
-        return 0
-
-    def _token(self, word: str, start: int, end: int) -> int:
+    def _token(self, word: str, start: int) -> None:
         first = word[0]
-        if first in _MARKS and len(word) == 1:
-            mark = first == "." and self._abbreviates(start)
-            self._add(Role.MARK if mark else _MARKS[first], start, end)
-        elif first == BLANK:
-            self._add(Role.THING, start, end)
-        elif first > "\x7f":
+        if first > "\x7f":
             self._script(word, start)
         elif word.isalpha():
-            self._add(role_by_form(word), start, end)
+            self.rows.append((role_by_form(word), word, start))
+        elif word in _MARKS:
+            mark = first == "." and self._abbreviates(start)
+            self.rows.append((Role.MARK if mark else _MARKS[word], word, start))
+        elif first == BLANK:
+            self.rows.append((Role.THING, word, start))
         elif not first.isalnum():
-            self._add(Role.MARK, start, end)
-        elif word.upper() == word.lower():
-            self._digits(start, end)
+            self.rows.append((Role.MARK, word, start))
+        elif not word.islower():
+            self._digits(start, start + len(word))
         else:
-            self._letters_and_digits(word, start, end)
-        return 1
+            self._letters_and_digits(word, start, start + len(word))
 
     def _abbreviates(self, stop: int) -> bool:
         """Whether a full stop ends a short form and no sentence: Ref. 882193, TP.HCM."""
-        before = self.items[-1] if self.items else None
-        if before is None or before.end != stop:
+        if not self.rows:
             return False
-        size = before.end - before.start
-        if before.role is Role.PLAIN:
-            glued = size <= _SHORT_CHARS and self.folded[stop + 1 : stop + 2].isalpha()
-            return glued or self.folded[before.start : stop] in _SHORT_FORMS
+        role, word, start = self.rows[-1]
+        if len(word) > ABBREVIATION_CHARS or start + len(word) != stop:
+            return False
+        if role is Role.PLAIN:
+            glued = len(word) <= _SHORT_CHARS and self.folded[stop + 1 : stop + 2].isalpha()
+            return glued or word in _SHORT_FORMS
         follows = self.folded[stop + 1 : stop + 4].strip(" ")[:1]
-        return before.role in LABELS and size <= ABBREVIATION_CHARS and follows in _NUMBER_STARTS
+        return role in LABELS and follows in _NUMBER_STARTS
 
     def _script(self, stretch: str, start: int) -> None:
         """Words of a script other than Latin; some scripts set no blanks between words."""
         at = 0
         for match in SCRIPT_PHRASE.finditer(stretch):
-            before = stretch[match.start() - 1] if match.start() else " "
+            first, end = match.span()
+            before = stretch[first - 1] if first else " "
             if before < "\u0590" and before.isalpha():
                 continue  # inside of a Greek or Cyrillic word
-            self._pieces(start + at, start + match.start())
-            self._add(SCRIPT_ROLE[match.group()], start + match.start(), start + match.end())
-            at = match.end()
-        self._pieces(start + at, start + len(stretch))
+            if at < first:
+                self._pieces(start + at, start + first)
+            self.rows.append((SCRIPT_ROLE[match[0]], match[0], start + first))
+            at = end
+        if at < len(stretch):
+            self._pieces(start + at, start + len(stretch))
 
     def _pieces(self, start: int, end: int) -> None:
         for match in _PIECE.finditer(self.folded, start, end):
-            if match.group(1):
-                value = _once("".join(DIGIT_OF[each] for each in match.group(1)))
-                self.items.append(Item(Role.NUMBER, *match.span(), value, _doubt(value)))
+            if match[1]:
+                value = _once("".join(DIGIT_OF[each] for each in match[1]))
+                self.items.add_number(Number(value, _doubt(value)), match[0], match.start())
             else:
-                self._add(Role.PLAIN, *match.span())
+                self.rows.append((Role.PLAIN, match[0], match.start()))
 
     def _letters_and_digits(self, word: str, start: int, end: int) -> None:
         if QUANTITY.fullmatch(word):
-            self._add(Role.THING, start, end)
+            self.rows.append((Role.THING, word, start))
             return
-        glued = _GLUED.fullmatch(word)
-        known = glued and all(role_of(word) in _GLUED_ROLES for word in glued.groups() if word)
-        pieces = [
-            match.span() for match in (_SAME if known else _PART).finditer(self.folded, start, end)
-        ]
-        kinds = [_kind(self.folded[first:last]) for first, last in pieces]
-        runs = "".join(kind for at, kind in enumerate(kinds) if not at or kind != kinds[at - 1])
-        if runs in {"ad", "da"} or known:
-            self._beside_digits(pieces, kinds)
-        elif sum(last - first for first, last in pieces) in _MIXED_SIZES and not (
+        if _BESIDE_DIGITS.fullmatch(word) or _glued(word):
+            self._beside_digits(start, end)
+        elif len(word) - word.count("-") in _MIXED_SIZES and not (
             _INSIDE_BEFORE.match(self.folded, max(0, start - 2))
             or _INSIDE_BEHIND.match(self.folded, end)
         ):
             value = self.shown[start:end]
-            self.items.append(Item(Role.NUMBER, start, end, value, _key_doubt(value), mixed=True))
+            self.items.add_number(Number(value, _key_doubt(value), mixed=True), word, start)
         else:
-            self._add(Role.THING, start, end)
+            self.rows.append((Role.THING, word, start))
 
-    def _beside_digits(self, pieces: list[tuple[int, int]], kinds: list[str]) -> None:
+    def _beside_digits(self, start: int, end: int) -> None:
         """Digits behind the letters of a brand (G-284913), or in front of a word (6-digit)."""
-        digits = [piece for piece, kind in zip(pieces, kinds, strict=True) if kind == "d"]
-        for (start, end), kind in zip(pieces, kinds, strict=True):
-            role = role_of(self.folded[start:end])
-            if kind == "a" and role:
-                self._add(role, start, end)
-            elif (start, end) == digits[0]:
-                self._digits(start, digits[-1][1])
+        pieces = list(_SAME.finditer(self.folded, start, end))
+        digits = [piece for piece in pieces if piece[0].isdecimal()]
+        for piece in pieces:
+            role = role_of(piece[0])
+            if piece is digits[0]:
+                self._digits(piece.start(), digits[-1].end())
+            elif role and piece not in digits:
+                self.rows.append((role, piece[0], piece.start()))
 
     def _digits(self, start: int, end: int) -> None:
         """One number, or several that stand in a row."""
-        groups = [match.span() for match in _DIGITS.finditer(self.folded, start, end)]
+        word = self.folded[start:end]
         if SUM_BEHIND.match(self.folded, end):
-            self._add(Role.THING, start, end)
+            self._thing(start, end)
             return
+        if word.isdecimal():
+            self._one(start, end, word)
+            return
+        groups = [match.span() for match in _DIGITS.finditer(self.folded, start, end)]
         if len(groups) > 1 and UNIT_BEHIND.match(self.folded, end):
             self._groups(groups[:-1])
-            self._add(Role.THING, *groups[-1])
+            self._thing(*groups[-1])
             return
         self._groups(groups)
 
@@ -252,23 +291,48 @@ class _Reader:
             for each in _rows(groups):
                 self._groups(each)
         else:
-            self._add(Role.THING, start, end)
+            self._thing(start, end)
 
     def _one(self, start: int, end: int, value: str, *, like_a_sum: bool = False) -> None:
-        doubt = _doubt(value) + (4 if like_a_sum else 0)
-        if UNIT_BEHIND.match(self.folded, end) and len(value) <= _COUNT_DIGITS:
-            doubt += 4 if len(value) == _COUNT_DIGITS else _NEVER
-        if "/" in (self.folded[start - 1 : start], self.folded[end : end + 1]):
-            doubt += 3
-        role = Role.NUMBER if doubt < _NEVER else Role.THING
-        self.items.append(Item(role, start, end, value, doubt))
+        doubt = _doubt(value)
+        if doubt < _NEVER:
+            doubt += self._doubt_around(start, end, len(value)) + (4 if like_a_sum else 0)
+        if doubt < _NEVER:
+            self.items.add_number(Number(value, doubt), self.folded[start:end], start)
+        else:
+            self._thing(start, end)
+
+    def _doubt_around(self, start: int, end: int, digits: int) -> int:
+        """How much what touches a number speaks against a code: a unit, a slash."""
+        slash = self.folded[end : end + 1] == "/" or self.folded[start - 1 : start] == "/"
+        doubt = 3 if slash else 0
+        if digits <= _COUNT_DIGITS and UNIT_BEHIND.match(self.folded, end):
+            doubt += 4 if digits == _COUNT_DIGITS else _NEVER
+        return doubt
+
+    def _thing(self, start: int, end: int) -> None:
+        self.rows.append((Role.THING, self.folded[start:end], start))
 
 
-def _kind(piece: str) -> str:
-    """What a piece is made of: d for digits, a for letters, m for a mixture."""
-    if piece.isdecimal():
-        return "d"
-    return "a" if piece.isalpha() else "m"
+def _longest(known: Phrase, words: list[str], at: int) -> tuple[Role | None, int]:
+    """The longest phrase from a known word on: its role, and how many words it has.
+
+    The role is None, and the size 1, where the words only start phrases.
+    """
+    role, size, end = known.role, 1, at + 1
+    while longer := known.longer.get(words[end]):
+        known, end = longer, end + 1
+        if known.role:
+            role, size = known.role, end - at
+    return role, size
+
+
+def _glued(word: str) -> bool:
+    """Whether known words and digits are written as one: otp482913, 482913la."""
+    match = _GLUED.fullmatch(word)
+    return match is not None and all(
+        role_of(word) in _GLUED_ROLES for word in match.groups() if word
+    )
 
 
 def _once(value: str) -> str:
@@ -302,7 +366,7 @@ def _rows(groups: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
 def _doubt(value: str) -> int:
     """How unlike a code this number looks: 0 is a usual code, from _NEVER on it is none."""
     size = len(value)
-    if size < 3 or size > _MAX_DIGITS or _PHONE.fullmatch(value):
+    if size < 3 or size > _MAX_DIGITS or (size > _PHONE_DIGITS and _PHONE.fullmatch(value)):
         return _NEVER
     if size == 3 or size > _USUAL_DIGITS:
         return 4
@@ -324,39 +388,52 @@ def _key_doubt(value: str) -> int:
     return _NEVER if KEY_START.fullmatch(match.group(1)) else 1
 
 
-def _join_spelled(items: list[Item], folded: str) -> Iterator[Item]:
+def _join_spelled(items: Items, folded: str) -> Items:
     """Turns four or more digits that are spelled out (không năm chín …) into one number."""
-    run: list[Item] = []  # the digits, and the marks between them
-    for item in items:
-        if _spelled(item, folded) or (run and item.role in _BETWEEN_SPELLED):
-            run.append(item)
+    joined = Items()
+    run: list[int] = []  # places of the digits, and of the marks between them
+    for at, (role, word, _) in enumerate(items.rows):
+        if _spelled(word) or (run and role in _BETWEEN_SPELLED):
+            run.append(at)
             continue
-        yield from _spoken(run, folded)
+        _add_spoken(joined, items, run, folded)
         run = []
-        yield item
-    yield from _spoken(run, folded)
+        _add_same(joined, items, [at])
+    _add_spoken(joined, items, run, folded)
+    return joined
 
 
-def _spelled(item: Item, folded: str) -> str:
+def _spelled(word: str) -> str:
     """The digits that an item says, or nothing."""
-    word = folded[item.start : item.end]
     if word.isdecimal() and len(word) <= 2:
         return word
     return DIGIT_OF.get(word, "") or ("?" if word in REPEATS else "")
 
 
-def _spoken(run: list[Item], folded: str) -> Iterator[Item]:
-    said = [_spelled(item, folded) for item in run]
-    both = list(zip(run, said, strict=True))
-    in_words = sum(not folded[item.start].isdecimal() for item, digits in both if digits)
+def _add_same(joined: Items, items: Items, places: list[int]) -> None:
+    for at in places:
+        if at in items.numbers:
+            joined.numbers[len(joined.rows)] = items.numbers[at]
+        joined.rows.append(items.rows[at])
+
+
+def _add_spoken(joined: Items, items: Items, run: list[int], folded: str) -> None:
+    """Adds a row of spelled digits and marks: as one number, if there are enough of them."""
+    words = [items.rows[at][1] for at in run]
+    said = [_spelled(word) for word in words]
+    both = list(zip(words, said, strict=True))
+    in_words = sum(not word[0].isdecimal() for word, digits in both if digits)
     if in_words < _SPELLED_WORDS or sum(map(bool, said)) < MIN_DIGITS:
-        yield from run
+        _add_same(joined, items, run)
         return
     value, times = "", 1
-    for item, digits in both:
+    for word, digits in both:
         value += digits * times if digits.isdecimal() else ""
-        times = REPEATS.get(folded[item.start : item.end], 1)
+        times = REPEATS.get(word, 1)
     last = max(at for at, digits in enumerate(said) if digits)
     value = _once(value)
-    yield Item(Role.NUMBER, run[0].start, run[last].end, value, _doubt(value))
-    yield from run[last + 1 :]
+    _, last_word, last_start = items.rows[run[last]]
+    start = items.rows[run[0]][2]
+    spoken = folded[start : last_start + len(last_word)]
+    joined.add_number(Number(value, _doubt(value)), spoken, start)
+    _add_same(joined, items, run[last + 1 :])

@@ -65,14 +65,31 @@ _PLAIN = {
 _BASE = {code: _base(chr(code)) for block in _FOLDED_BLOCKS for code in block}
 
 
+# Letters of Latin script and the marks of ASCII. Most texts hold nothing else, and there is a way
+# with them that is faster than to look each character up.
+_LATIN_TEXT = re.compile("[\n -~\u00c0-\u024f\u1e00-\u1eff]*")
+
+
 def clean(text: str) -> str:
     """The text in NFKC, its digits, blanks, dashes and marks the plain ones, as written else."""
-    return unicodedata.normalize("NFKC", text).translate(_PLAIN)
+    composed = unicodedata.normalize("NFKC", text)
+    return composed if _LATIN_TEXT.fullmatch(composed) else composed.translate(_PLAIN)
 
 
 def fold(shown: str) -> str:
     """A clean text in small letters without accents; each character keeps its place."""
-    return (shown if shown.isascii() else shown.translate(_BASE)).lower()
+    if shown.isascii():
+        return shown.lower()
+    return (_latin_base(shown) or shown.translate(_BASE)).lower()
+
+
+def _latin_base(shown: str) -> str | None:
+    """What the table says, of a Latin text whose letters are all an ASCII one and its accents."""
+    if not _LATIN_TEXT.fullmatch(shown):
+        return None
+    apart = unicodedata.normalize("NFD", shown.replace("đ", "d").replace("Đ", "D"))
+    base = apart.encode("ascii", "ignore").decode("ascii")
+    return base if len(base) == len(shown) else None  # shorter where a letter has no such form
 
 
 # ------------------------------------------------------------------------------------- blank out
@@ -81,8 +98,7 @@ def fold(shown: str) -> str:
 BLANK = "\0"
 
 # Every repetition that can be tried from many places is bounded: the scan stays linear.
-_SHAPES = re.compile(
-    r"""
+_ADDRESSES = r"""
     (?=[a-z0-9])(?<![a-z0-9.@/_%+-])(?:                                      # addresses
         https?://[^\x00-\x20,()<>"\x7f-\U0010ffff]+
       | [a-z0-9.-]*[a-z0-9]\.
@@ -90,33 +106,42 @@ _SHAPES = re.compile(
       | [a-z0-9._%+-]+@[a-z0-9.-]+
       | (?:rm|rp|rs|vnd|usd|eur|inr|sar|aed|php|gbp)[0-9]+(?:[.,][0-9]+)*(?![0-9a-z])
     )
-  | (?=[0-9])(?<![0-9a-z])(?:
-        [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9])                           # hours
-      | [0-9]{1,2}[hg][0-9]{0,2}(?![0-9a-z])
-      | [0-9]+(?:/[0-9]+)+                                                   # dates, fractions
-      | [0-9]{1,2}([-.])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])
-      | (?:19|20)[0-9]{2}([-.])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])
-      | [0-9]{1,4}[*x]{2,16}[0-9]{2,4}(?![0-9a-z])                           # 0987***321
-      | (?<![.])(?![0-9]\.[0-9]\.[0-9]\.[0-9](?![0-9]))
-        [0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])(?!\.[0-9])                    # 203.0.113.25
-      | (?<![.,])(?![0-9]{3}[.,][0-9]{3}(?![0-9]|[.,][0-9]))
-        [0-9]{1,3}(?:[.,][0-9]{3})+(?:[.,][0-9]{1,2})?(?![0-9])(?![.,][0-9]) # 1.250.000
-      | (?<![.,])[0-9]{1,3}[.,][0-9]{1,2}(?![0-9])(?![.,-][0-9])             # 12.34
+"""
+# The first character is taken in front of the alternatives, since a scan for one out of a set is
+# fast: each alternative goes on behind it, and looks back at it.
+_NUMERALS = r"""
+    [0-9@$+(*x.](?:
+      (?<=[0-9])(?<![0-9a-z].)(?:
+          [0-9]?:[0-9]{2}(?::[0-9]{2})?(?![0-9])                             # hours
+        | [0-9]?[hg][0-9]{0,2}(?![0-9a-z])
+        | [0-9]*(?:/[0-9]+)+                                                 # dates, fractions
+        | [0-9]?([-.])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])
+        | (?:(?<=1)9|(?<=2)0)[0-9]{2}([-.])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])
+        | [0-9]{0,3}[*x]{2,16}[0-9]{2,4}(?![0-9a-z])                         # 0987***321
+        | (?<![.].)(?!\.[0-9]\.[0-9]\.[0-9](?![0-9]))
+          [0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9])(?!\.[0-9])                  # 203.0.113.25
+        | (?<![.,].)(?![0-9]{2}[.,][0-9]{3}(?![0-9]|[.,][0-9]))
+          [0-9]{0,2}(?:[.,][0-9]{3})+(?:[.,][0-9]{1,2})?(?![0-9])(?![.,][0-9])  # 1.250.000
+        | (?<![.,].)[0-9]{0,2}[.,][0-9]{1,2}(?![0-9])(?![.,-][0-9])          # 12.34
+      )
+    | (?<=@)[a-z0-9.-]+
+    | (?<=\$)[ ]?[0-9]+(?:[.,][0-9]+)*
+    | (?<=\+)[ ]?[0-9]{1,4}(?:[ .()-]{1,2}[0-9]{2,4}(?![0-9])){1,4}          # phones
+    | (?<=\+)[0-9]+(?:[.,][0-9]+)*
+    | (?<=\()[0-9]{2,4}\)[ ]?[0-9]{3,4}[ -][0-9]{4}(?![0-9])
+    | (?<=\*)[0-9][0-9*]{0,24}\#                                             # *101#
+    | (?<=[*x])(?<![0-9a-z*].)(?:
+          [*x]{1,15}(?:[ -][*x]{2,16}){0,4}[ -]?[0-9]{2,6}(?![0-9a-z*])      # ****1234
+        | [0-9]{3,4}(?![0-9a-z*])
+      )
+    | (?<=\.)(?<![^\s(].)\.{1,15}[0-9]{3,4}(?![0-9])
     )
-  | (?=[@$+(*x.])(?:
-        @[a-z0-9.-]+
-      | \$[ ]?[0-9]+(?:[.,][0-9]+)*
-      | \+[ ]?[0-9]{1,4}(?:[ .()-]{1,2}[0-9]{2,4}(?![0-9])){1,4}             # phones
-      | \+[0-9]+(?:[.,][0-9]+)*
-      | \([0-9]{2,4}\)[ ]?[0-9]{3,4}[ -][0-9]{4}(?![0-9])
-      | \*[0-9][0-9*]{0,24}\#                                                # *101#
-      | (?<![0-9a-z*])[*x]{2,16}(?:[ -][*x]{2,16}){0,4}[ -]?[0-9]{2,6}(?![0-9a-z*])  # ****1234
-      | (?<![0-9a-z*])[*x][0-9]{3,4}(?![0-9a-z*])
-      | (?<![^\s(])\.{2,16}[0-9]{3,4}(?![0-9])
-    )
-    """,
-    re.VERBOSE,
-)
+"""
+_SHAPES = re.compile(f"{_ADDRESSES}|{_NUMERALS}", re.VERBOSE)
+# Addresses are tried at every word. Few texts hold one, and it is cheap to see that none does.
+_SHAPES_BUT_ADDRESSES = re.compile(_NUMERALS, re.VERBOSE)
+_DOT_IN_NAME = re.compile(r"\.[a-z]")
+_GLUED_SUM = re.compile("[0-9](?<=[a-z].)")
 
 _APP_HASH_TAIL = 16  # where the hash of an app stands, blanks behind it included
 # A last word of eleven letters and digits lets an Android app find its own message; it is no code.
@@ -139,7 +164,15 @@ def blank_out(shown: str, folded: str) -> str:
     hashed = _APP_HASH.search(shown, max(0, len(shown) - _APP_HASH_TAIL))
     if hashed:
         folded = folded[: hashed.start()] + _blanks(hashed)
-    return _SHAPES.sub(_blanks, folded)
+    shapes = _SHAPES if _may_hold_address(folded) else _SHAPES_BUT_ADDRESSES
+    return shapes.sub(_blanks, folded)
+
+
+def _may_hold_address(folded: str) -> bool:
+    """Whether a text holds what each of _ADDRESSES has in it."""
+    if "@" in folded or "://" in folded:
+        return True
+    return bool(_DOT_IN_NAME.search(folded) or _GLUED_SUM.search(folded))
 
 
 def _blanks(match: re.Match[str]) -> str:

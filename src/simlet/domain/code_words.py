@@ -6,6 +6,7 @@ up in the clean, folded form of a text (see `code_text`); the tables are folded 
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from simlet.domain.code_text import clean, fold
@@ -571,6 +572,11 @@ _ENDINGS = (
     "code", "codes", "kode", "koden", "kod", "kodu", "kodunuz", "koodi", "koodisi", "passwort",
     "passord",
 )  # fmt: skip
+_CODE_ENDINGS = ("otp", "otpcode")
+# Most words are none of these: how they start and end says so at once.
+_FIRST_LETTERS = {stem[:4] for stem in _STEMS}
+_LAST_LETTERS = {ending[-3:] for ending in _ENDINGS + _CODE_ENDINGS}
+_PLAIN = Role.PLAIN  # to look a member of an Enum up takes as long as all the rest
 # A word of Latin script with no more characters may be an abbreviation: ref, acc, stk.
 ABBREVIATION_CHARS = 4
 
@@ -582,16 +588,24 @@ def _phrases(table: str) -> Iterator[str]:
         yield from (fold(clean(phrase)).strip() for phrase in line[4:].split("|"))
 
 
-def _spaced_words() -> dict[str, list[tuple[tuple[str, ...], Role]]]:
-    roles: dict[tuple[str, ...], Role] = {}
+@dataclass(slots=True)
+class Phrase:
+    """Some words in a row, as the tables hold them."""
+
+    role: Role | None = None  # None: they only start longer phrases
+    longer: dict[str, "Phrase"] = field(default_factory=dict)  # next word → the phrase with it
+
+
+def _spaced_words() -> dict[str, Phrase]:
+    start = Phrase()
     for role, table in _TABLES:
         for phrase in _phrases(table):
             if phrase.isascii():
-                roles[tuple(re.findall(r"[a-z0-9]+|[^\s']", phrase))] = role
-    grouped: dict[str, list[tuple[tuple[str, ...], Role]]] = {}
-    for words in sorted(roles, key=len, reverse=True):
-        grouped.setdefault(words[0], []).append((words, roles[words]))
-    return grouped
+                at = start
+                for word in re.findall(r"[a-z0-9]+|[^\s']", phrase):
+                    at = at.longer.setdefault(word, Phrase())
+                at.role = role
+    return start.longer
 
 
 def _other_scripts() -> dict[str, Role]:
@@ -604,11 +618,22 @@ def _other_scripts() -> dict[str, Role]:
 
 
 def _alternatives(words: Iterable[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True))
+    """A pattern that matches the longest of some words.
+
+    Words that start with the same character share it: of a plain row of alternatives, each one
+    is tried at each place.
+    """
+    endings: dict[str, set[str]] = {}
+    for word in words:
+        endings.setdefault(word[:1], set()).add(word[1:])
+    return "|".join(
+        re.escape(first) + (f"(?:{_alternatives(rest)})" if any(rest) else "")
+        for first, rest in sorted(endings.items(), reverse=True)  # nothing more to match: last
+    )
 
 
-# First word → the phrases of Latin script that start with it, as words, the longest first.
-PHRASES_FROM = _spaced_words()
+# First word → the phrases of Latin script that start with it.
+PHRASES = _spaced_words()
 # Phrase of another script → its role, and a pattern that finds the longest such phrase.
 SCRIPT_ROLE = _other_scripts()
 SCRIPT_PHRASE = re.compile(_alternatives(SCRIPT_ROLE))
@@ -645,16 +670,16 @@ QUANTITY = re.compile(
 
 def role_of(word: str) -> Role | None:
     """The role of one folded word of Latin script; None where no table holds it by itself."""
-    for phrase, role in PHRASES_FROM.get(word, ()):
-        if len(phrase) == 1:
-            return role
-    return None
+    known = PHRASES.get(word)
+    return known.role if known else None
 
 
 def role_by_form(word: str) -> Role:
     """The role of a folded word that no table holds, by how it starts or ends; else PLAIN."""
+    if word[:4] not in _FIRST_LETTERS and word[-3:] not in _LAST_LETTERS:
+        return _PLAIN
     if len(word) <= ABBREVIATION_CHARS:
-        return Role.CODE if word.endswith("otp") else Role.PLAIN
-    if word.endswith(("otp", "otpcode")):
+        return Role.CODE if word.endswith("otp") else _PLAIN
+    if word.endswith(_CODE_ENDINGS):
         return Role.CODE
-    return Role.WORD if word.startswith(_STEMS) or word.endswith(_ENDINGS) else Role.PLAIN
+    return Role.WORD if word.startswith(_STEMS) or word.endswith(_ENDINGS) else _PLAIN
