@@ -10,7 +10,7 @@ DEVELOPMENT := $(VENV)/.development
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint bench fix requirements clean
+.PHONY: help demo test peers quick lint bench fix requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,8 +18,11 @@ help: ## list the targets
 demo: $(RUNTIME) ## start simlet with pretend lines, and print a whole round to try
 	@$(BIN)/simlet demo --port $(PORT)
 
-test: lint ## install what is needed and run every check and every test
+test: lint peers ## install what is needed and run every check and every test
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+peers: ## install the other sides that tests talk to, where this machine allows it
+	@tests/peers/install.sh
 
 quick: $(DEVELOPMENT) ## the tests on SQLite alone, without the slow stories
 	$(BIN)/python -m pytest -n $(WORKERS) -k "not postgresql and not stories"
@@ -42,8 +45,8 @@ requirements: $(DEVELOPMENT) ## pin the requirements again, with hashes
 	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header -q build.in -o build.txt
 	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header -q dev.in -o dev.txt
 
-clean: ## remove the environment, caches and the demo's data
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove the environment, the peers' modules, caches and the demo's data
+	rm -rf $(VENV) .peers .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -11,14 +11,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.deliver_sm import check_smsc, free_port
 from bench.evening import Evening, Round, Say, Stretches, check_kept
 from bench.fault import BenchFault
 from bench.growth import Growth, measure_growth, use_up
 from bench.hello import running_hello
-from bench.installation import Installation, make_installation
+from bench.installation import Installation, add_smsc, make_installation
 from bench.load import check_wrk
 from bench.machine import machine
 from bench.memory import Memory, measure_memory
+from bench.modems import measure_modems
 from bench.pgbench import Pgbench, running_pgbench
 from bench.report import Results, print_results, write_results
 from bench.server import running_server, start_s
@@ -45,6 +47,7 @@ class Plan:
     growth_rents: int
     starts: int
     memory_s: int
+    modems_s: int
 
 
 FULL = Plan(
@@ -57,6 +60,7 @@ FULL = Plan(
     growth_rents=300,
     starts=5,
     memory_s=4,
+    modems_s=60,
 )
 QUICK = Plan(
     quick=True,
@@ -68,6 +72,7 @@ QUICK = Plan(
     growth_rents=50,
     starts=3,
     memory_s=1,
+    modems_s=10,
 )
 
 
@@ -79,6 +84,7 @@ def main() -> int:
     console = Console(stderr=True)
     try:
         check_wrk()
+        check_smsc()
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             results = _measure(plan, Path(folder), lambda what: console.print(f"… {what}"))
     except BenchFault as fault:
@@ -101,6 +107,8 @@ def _measure(plan: Plan, folder: Path, say: Say) -> Results:
     small = _make(folder / "small", SMALL_LINES, services=1)
     large = _make(folder / "large", plan.large_lines, services=3)
     growth = _measure_growth(plan, small, large, say)
+    say("modems")
+    modems = measure_modems(folder / "modems", plan.modems_s)
     say("start and memory")
     return Results(
         on,
@@ -111,6 +119,7 @@ def _measure(plan: Plan, folder: Path, say: Say) -> Results:
         growth,
         start_s(small, plan.starts),
         *_measure_memory(plan, small, large),
+        modems,
     )
 
 
@@ -119,9 +128,11 @@ def _measure_evening(plan: Plan, folder: Path, pgbench: Pgbench, say: Say) -> li
     installation = _make(folder / "evening", plan.evening_lines, _SERVICES)
     for name in installation.services.values():
         check_texts(name)
+    smsc_port = free_port()
+    asyncio.run(add_smsc(installation, smsc_port))
     pgbench.tps(plan.warm_up_s)
     with running_server(installation) as server, running_hello() as hello:
-        evening = Evening(installation, server, hello, pgbench, plan.stretches, say)
+        evening = Evening(installation, server, hello, pgbench, plan.stretches, say, smsc_port)
         rounds = [evening.round() for _ in range(plan.rounds)]
     asyncio.run(check_kept(installation))
     return rounds

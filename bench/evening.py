@@ -12,19 +12,22 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from bench.deliver_sm import Flood, flood, free_port, write_messages
 from bench.fault import BenchFault
 from bench.hello import TEXT
 from bench.installation import GATEWAY, STORE, Installation
 from bench.load import CONNECTIONS, Load, Post, run_load
 from bench.pgbench import Pgbench
 from bench.server import Server
-from bench.texts import messages
+from bench.texts import messages, texts_for
 from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.flows.check_books import check_books
 from simlet.store.database import open_database
 
 POLLED_RENTALS = 20_000
+ON_THE_WAY = 5_000
+"""How many rentals wait for their codes at the same time: a second's worth, as the codes come."""
 _RIGHT = '"ResponseCode":1,'
 _KEPT = '"result":"kept"'
 
@@ -52,6 +55,8 @@ class Round:
     rents: Load
     polls: Load
     messages: Load
+    deliver_sm: Flood
+    deliver_sm_answered: Flood
 
     @property
     def rents_per_pgbench(self) -> float:
@@ -62,6 +67,16 @@ class Round:
     def messages_per_pgbench(self) -> float:
         """Messages for one transaction of pgbench."""
         return self.messages.per_s / mean((self.tps_before, self.tps_after))
+
+    @property
+    def deliver_sm_per_pgbench(self) -> float:
+        """Messages from an SMSC for one transaction of pgbench."""
+        return self.deliver_sm.per_s / mean((self.tps_before, self.tps_after))
+
+    @property
+    def deliver_sm_per_answer(self) -> float:
+        """Messages from an SMSC, kept and settled, for one that is only answered."""
+        return self.deliver_sm.per_s / self.deliver_sm_answered.per_s
 
     @property
     def polls_per_hello(self) -> float:
@@ -79,6 +94,7 @@ class Evening:
     pgbench: Pgbench
     stretches: Stretches
     say: Say
+    smsc_port: int
     _tps: float | None = field(default=None)
 
     def round(self) -> Round:
@@ -93,8 +109,19 @@ class Evening:
         polls = self._measure_polls()
         hello_after = self._measure_hello()
         posted = self._measure_messages()
+        delivered, answered = self._measure_deliver_sm()
         self._tps = self._measure_tps()
-        return Round(tps_before, self._tps, hello_before, hello_after, rents, polls, posted)
+        return Round(
+            tps_before,
+            self._tps,
+            hello_before,
+            hello_after,
+            rents,
+            polls,
+            posted,
+            delivered,
+            answered,
+        )
 
     def _measure_tps(self) -> float:
         self.say("pgbench")
@@ -131,12 +158,34 @@ class Evening:
         ]
         return self._load(self._file("polls", paths), _RIGHT, self.stretches.polls_s)
 
+    def _measure_deliver_sm(self) -> tuple[Flood, Flood]:
+        self.say("deliver_sm")
+        path = self.installation.path.with_name("deliver_sm.lines")
+        write_messages(path, texts_for(self._waiting()))
+        received = "SELECT count(*) FROM rentals WHERE state = 'received'"
+        before = self._count(received)
+        delivered = flood(self.smsc_port, path, self.stretches.messages_s)
+        settled = self._count(received) - before
+        # Where rentals run out, what follows is sent again and attached at no cost; what was under
+        # way when wrk stopped had settled some of them before.
+        if settled < min(delivered.acked, len(path.read_text().splitlines())) - CONNECTIONS:
+            raise BenchFault(f"{delivered.acked} deliver_sm were answered, and {settled} settled")
+        answered = flood(free_port(), path, self.stretches.messages_s, client=True)
+        return delivered, answered
+
+    def _waiting(self) -> list[tuple[str, str]]:
+        """Numbers and services of what waits, in the order in which codes come.
+
+        A code comes some seconds after its renting: nearly in the order of the rentings.
+        """
+        names = self.installation.services
+        waiting = self._rows("SELECT id, number, service_id FROM rentals WHERE state = 'waiting'")
+        waiting.sort(key=lambda row: row[0] + random.randrange(ON_THE_WAY))
+        return [(number, names[service]) for _, number, service in waiting]
+
     def _measure_messages(self) -> Load:
         self.say("messages")
-        names = self.installation.services
-        waiting = self._rows("SELECT number, service_id FROM rentals WHERE state = 'waiting'")
-        random.shuffle(waiting)
-        bodies = messages((number, names[service]) for number, service in waiting)
+        bodies = messages(self._waiting())
         received = "SELECT count(*) FROM rentals WHERE state = 'received'"
         before = self._count(received)
         lines = self._file("messages", [body.decode() for body in bodies])

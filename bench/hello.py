@@ -3,6 +3,8 @@
 `python -m bench.hello` serves it, and prints its address.
 """
 
+import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+
+from simlet.config import Settings
+from simlet.service import processes
 
 TEXT = "hello"
 
@@ -44,11 +49,35 @@ def _serve() -> None:
         server_header=False,
         backlog=4096,
     )
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(4096)
-        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    with _listening(0) as listener:
+        port = listener.getsockname()[1]
+        # As many processes as simlet has, each with a socket of its own on the same port.
+        children = [_fork(config, port) for _ in range(processes(Settings()) - 1)]
+        print(f"http://127.0.0.1:{port}", flush=True)
+        try:
+            uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
+        finally:
+            for child in children:
+                os.kill(child, signal.SIGTERM)
+                os.waitpid(child, 0)
+
+
+def _fork(config: uvicorn.Config, port: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    with _listening(port) as listener:
         uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
+    os._exit(0)
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(4096)
+    return listener
 
 
 if __name__ == "__main__":

@@ -27,12 +27,16 @@ from simlet.flows.manage_gateways import add_gateway
 from simlet.flows.manage_lines import import_lines
 from simlet.flows.manage_services import add_service
 from simlet.flows.top_up import top_up
+from simlet.gateways.contract import Value
+from simlet.gateways.registry import KINDS
+from simlet.gateways.settings import check_settings
 from simlet.store.database import Database, open_database
 from simlet.store.lines import NewLine
 from simlet.store.migrate import prepare
 
 STORE = "01"
 GATEWAY = "bench"
+SMSC = "smsc"
 WAITING_S = 3600
 PRICE_DONG = 1450
 _ACCOUNTS = ("an", "binh", "chi", "dung")
@@ -87,6 +91,23 @@ async def make_installation(path: Path, lines: int, services: int) -> Installati
     finally:
         await db.close()
     return Installation(path, tuple(tokens), names, secret)
+
+
+async def add_smsc(installation: Installation, port: int) -> None:
+    """Adds the gateway that looks for the SMSC on a port of this machine."""
+    given: dict[str, Value] = {
+        "host": "127.0.0.1",
+        "port": port,
+        "system_id": "bench",
+        "password": "bench",
+        "reconnect_max_s": 1.0,
+    }
+    db = open_database(installation.url)
+    try:
+        settings = check_settings(KINDS["smpp"], given)
+        await db.write(add_gateway, SMSC, "smpp", settings, None, _now_ms())
+    finally:
+        await db.close()
 
 
 async def _add_account(db: Database, name: str) -> str:

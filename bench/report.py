@@ -10,6 +10,7 @@ import msgspec
 from bench.evening import Round
 from bench.growth import Growth
 from bench.memory import Memory
+from bench.modems import Modems
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +29,7 @@ class Results:
     start_s: float
     memory: Memory
     memory_large: Memory
+    modems: Modems
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ def _ratios(one: Round) -> dict[str, float]:
         "rents_per_pgbench": one.rents_per_pgbench,
         "polls_per_hello": one.polls_per_hello,
         "messages_per_pgbench": one.messages_per_pgbench,
+        "deliver_sm_per_pgbench": one.deliver_sm_per_pgbench,
+        "deliver_sm_per_answer": one.deliver_sm_per_answer,
     }
 
 
@@ -126,6 +130,20 @@ def _evening_figures(rounds: list[Round]) -> Sequence[_Figure]:
             "messages kept, matched and settled for one transaction of pgbench",
             1.5,
         ),
+        _Figure(
+            "deliver_sm_per_pgbench",
+            median(one.deliver_sm_per_pgbench for one in rounds),
+            2,
+            "deliver_sm kept, matched and settled for one transaction of pgbench",
+            2,
+        ),
+        _Figure(
+            "deliver_sm_per_answer",
+            median(one.deliver_sm_per_answer for one in rounds),
+            2,
+            "the same for one deliver_sm that a client only answers",
+            0.5,
+        ),
         _Figure("pgbench_tps", tps, 0, "TPC-B transactions a second"),
         _Figure(
             "hello_per_s",
@@ -139,6 +157,12 @@ def _evening_figures(rounds: list[Round]) -> Sequence[_Figure]:
         _Figure("poll_p99_ms", median(one.polls.p99_ms for one in rounds), 1, "99 of 100 polls"),
         _Figure(
             "messages_per_s", median(one.messages.per_s for one in rounds), 0, "messages a second"
+        ),
+        _Figure(
+            "deliver_sm_per_s",
+            median(one.deliver_sm.per_s for one in rounds),
+            0,
+            "deliver_sm a second",
         ),
         _Figure(
             "message_p99_ms",
@@ -191,4 +215,9 @@ def _process(results: Results) -> Sequence[_Figure]:
         _Figure("memory_busy_mb", results.memory.busy_mb, 0, "the same after some traffic"),
         _Figure("memory_large_idle_mb", results.memory_large.idle_mb, 0, f"with {lines} lines"),
         _Figure("memory_large_busy_mb", results.memory_large.busy_mb, 0, "after some traffic"),
+        _Figure(
+            "modem_p50_ms", results.modems.share_ms(0.5), 1, "half of 64 modems' messages settled"
+        ),
+        _Figure("modem_p99_ms", results.modems.share_ms(0.99), 1, "99 of 100, from +CMTI"),
+        _Figure("modem_memory_mb", results.modems.memory_mb, 0, "memory with 64 modems, in MB"),
     )

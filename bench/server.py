@@ -27,12 +27,17 @@ class Server:
     pid: int
 
     def memory_mb(self) -> float:
-        """What of it stands in memory now (VmRSS), in MB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            name, _, text = line.partition(":")
-            if name == "VmRSS":
-                return int(text.split()[0]) / 1024
-        raise BenchFault("the system does not say how much memory the server uses")
+        """What of all its processes stands in memory now (VmRSS), in MB."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(_memory_mb(pid) for pid in (self.pid, *map(int, children)))
+
+
+def _memory_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, text = line.partition(":")
+        if name == "VmRSS":
+            return int(text.split()[0]) / 1024
+    raise BenchFault("the system does not say how much memory the server uses")
 
 
 @contextmanager

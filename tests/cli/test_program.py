@@ -28,7 +28,7 @@ def commands(
             yield (*path, name), command
 
 
-EVERY = list(commands(main))
+EVERY = [(path, command) for path, command in commands(main) if not command.hidden]
 READING = [("account", "list"), ("service", "list"), ("line", "list"), ("gateway", "list")]
 
 
@@ -41,6 +41,7 @@ def test_the_forms_that_others_rely_on_are_there() -> None:
         *("service add", "service list", "service pause", "service resume"),
         *("service open", "service close", "line import", "line list", "line retire"),
         *("gateway add", "gateway list", "network list", "network add"),
+        *("lines", "gateways"),
     }
 
 

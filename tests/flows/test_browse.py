@@ -136,6 +136,7 @@ async def test_a_recording_is_read_by_the_id_of_its_message(world: World) -> Non
 
     view = await world.rental(dealer, rental.id)
     assert view.has_recording
+    assert receipt.message_id is not None
     assert view.message_id == receipt.message_id
     assert await world.db.read(browse.recording, receipt.message_id) == b"RIFF....WAVE"
     assert await world.db.read(browse.recording, receipt.message_id + 1) is None

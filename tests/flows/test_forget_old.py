@@ -38,6 +38,7 @@ async def test_until_then_all_of_it_is_there(world: World) -> None:
 
     assert await forget(world) == 0
     assert [row[0] for row in await world.rows("SELECT body FROM messages")] == [CODE]
+    assert receipt.message_id is not None
     assert await world.db.read(browse.recording, receipt.message_id) == b"RIFF....WAVE"
 
 

@@ -1,14 +1,27 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
+from structlog.testing import capture_logs
 
+from simlet.domain.errors import invalid
+from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound, MessageKind
-from simlet.gateways.contract import DriverKind, Expected, Fate, HttpAnswer, HttpRequest, Tools
+from simlet.gateways.contract import (
+    DriverKind,
+    Expected,
+    Fate,
+    HttpAnswer,
+    HttpRequest,
+    Report,
+    Tools,
+)
+from simlet.gateways.delivery import IN_FLIGHT
 from simlet.gateways.registry import KINDS
 from simlet.gateways.supervisor import EXPECTED_TICK_S, LOOK_AGAIN_S, Supervisor
+from simlet.store.gateways import Gateway
 from simlet.testing.world import World
 
 pytestmark = pytest.mark.anyio
@@ -22,6 +35,10 @@ Run = Callable[["Equipment"], Awaitable[None]]
 
 class BrokenError(Exception):
     """What the equipment of these tests fails with."""
+
+
+async def nothing(_: "Equipment") -> None:
+    """Takes no time."""
 
 
 @dataclass
@@ -38,6 +55,7 @@ class Equipment:
     began: asyncio.Event
     runs_s: list[float] = field(default_factory=list)
     stopped: bool = False
+    answer_once: Run = nothing
 
     async def run(self) -> None:
         self.runs_s.append(self.tools.clock.monotonic_s())
@@ -51,6 +69,7 @@ class Equipment:
     async def answer(self, request: HttpRequest) -> HttpAnswer:
         if request.route == "hang":
             await asyncio.Event().wait()
+        await self.answer_once(self)
         return HttpAnswer(200, self.tools.gateway.encode())
 
 
@@ -247,6 +266,164 @@ async def test_what_is_handed_over_is_kept_in_order_each_with_its_fate(shed: She
     assert fates == [Fate.KEPT, Fate.FAILED, Fate.KEPT, Fate.DUPLICATE]
     rows = await shed.world.rows("SELECT gateway_id, body FROM messages ORDER BY id")
     assert [tuple(row) for row in rows] == [(gateway_id, "one"), (gateway_id, "two")]
+
+
+async def test_a_driver_that_does_not_answer_in_time_is_answered_for(shed: Shed) -> None:
+    await shed.gateway("hanging", hang)
+    supervisor = Supervisor(shed.world.runtime, answer_within_s=0.05)
+    with capture_logs() as lines:
+        answer = await supervisor.answer("hanging", replace(REQUEST, route="hang"))
+    assert answer is not None
+    assert answer.status == 503
+    assert lines == [
+        {
+            "event": "driver_does_not_answer",
+            "log_level": "error",
+            "gateway": "hanging",
+            "after_s": 0.05,
+        }
+    ]
+    assert await supervisor.answer("hanging", REQUEST) == HttpAnswer(200, b"hanging")
+
+
+async def test_a_driver_that_ignores_its_end_holds_up_no_answer_and_no_stop(shed: Shed) -> None:
+    lets_go = asyncio.Event()
+
+    async def ignore(_: Equipment) -> None:
+        while not lets_go.is_set():
+            with suppress(asyncio.CancelledError):
+                await lets_go.wait()
+
+    await shed.gateway("a-stubborn", ignore)
+    await shed.gateway("b-hanging", hang)
+    supervisor = Supervisor(shed.world.runtime, answer_within_s=0.05, stop_within_s=0.1)
+    await supervisor.start()
+    for name in ("a-stubborn", "b-hanging"):
+        await shed.running(name)
+    shed.made["a-stubborn"].answer_once = ignore
+    answer = await supervisor.answer("a-stubborn", REQUEST)
+    assert answer is not None
+    assert answer.status == 503
+    with capture_logs() as lines:
+        await asyncio.wait_for(supervisor.stop(), PATIENCE_S)
+    assert shed.made["b-hanging"].stopped
+    assert {one["event"] for one in lines} == {"driver_does_not_stop"}
+    assert "a-stubborn" in {one["task"] for one in lines}
+    lets_go.set()
+
+
+async def test_what_a_driver_fails_an_answer_with_goes_to_the_one_who_asked(shed: Shed) -> None:
+    await shed.gateway("broken", hang)
+    async with supervised(shed.world) as supervisor:
+        (await shed.running("broken")).answer_once = fail
+        with pytest.raises(BrokenError):
+            await supervisor.answer("broken", REQUEST)
+
+
+async def test_a_gateway_whose_settings_will_not_do_is_told_once_and_holds_up_no_other(
+    shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise invalid("port", "expected a port")
+
+    kind = DriverKind("strict", "A test's.", (), "", lambda _: _never(), check=refuse)
+    monkeypatch.setitem(KINDS, "strict", kind)
+    await shed.world.gateway("a-strict", kind="strict")
+    await shed.gateway("b-working", hang)
+    heard: list[tuple[str, object]] = []
+
+    def report_of(gateway: Gateway) -> Report:
+        return lambda report: heard.append((gateway.name, report))
+
+    supervisor = Supervisor(shed.world.runtime, report_of=report_of)
+    with capture_logs() as lines:
+        await supervisor.start()
+        await shed.running("b-working")
+        for _ in range(3):
+            await shed.world.clock.wait_for_sleeping(1)
+            shed.world.clock.advance(LOOK_AGAIN_S)
+        await shed.world.clock.wait_for_sleeping(1)
+        assert await supervisor.answer("b-working", REQUEST) == HttpAnswer(200, b"b-working")
+        told = [one for one in lines if one["event"] == "gateway_unusable"]
+        answer = await supervisor.answer("a-strict", REQUEST)
+        await supervisor.stop()
+    assert [(one["gateway"], one["reason"]) for one in told] == [
+        ("a-strict", "port: expected a port.")
+    ]
+    assert heard[0] == ("a-strict", GatewayReport(up=False, detail="port: expected a port."))
+    assert answer is not None
+    assert answer.status == 503
+
+
+def _never() -> Equipment:
+    raise AssertionError("it must not be made")
+
+
+async def test_a_driver_that_fails_is_reported_down(shed: Shed) -> None:
+    await shed.gateway("broken", fail)
+    heard: list[object] = []
+    supervisor = Supervisor(shed.world.runtime, report_of=lambda _: heard.append)
+    await supervisor.start()
+    await shed.world.clock.wait_for_sleeping(2)
+    await supervisor.stop()
+    assert heard == [GatewayReport(up=False, detail="its driver failed: BrokenError")]
+
+
+async def test_what_a_driver_reports_is_heard_as_its_gateways(shed: Shed) -> None:
+    await shed.gateway("one", hang)
+    heard: list[tuple[str, object]] = []
+
+    def report_of(gateway: Gateway) -> Report:
+        return lambda report: heard.append((gateway.name, report))
+
+    supervisor = Supervisor(shed.world.runtime, report_of=report_of)
+    await supervisor.start()
+    (await shed.running("one")).tools.report(GatewayReport(up=True))
+    await supervisor.stop()
+    assert heard == [("one", GatewayReport(up=True))]
+
+
+async def test_a_kind_that_nobody_knows_is_told_once(shed: Shed) -> None:
+    await shed.world.gateway("strange", kind="of-tomorrow")
+    with capture_logs() as lines:
+        async with supervised(shed.world) as supervisor:
+            for _ in range(3):
+                await shed.world.clock.wait_for_sleeping(1)
+                shed.world.clock.advance(LOOK_AGAIN_S)
+            await shed.world.clock.wait_for_sleeping(1)
+            await supervisor.answer("strange", REQUEST)
+    assert [(one["event"], one["gateway"], one["kind"]) for one in lines] == [
+        ("gateway_kind_unknown", "strange", "of-tomorrow")
+    ]
+
+
+async def test_a_driver_that_floods_holds_up_no_other(shed: Shed) -> None:
+    kept = asyncio.Event()
+
+    async def flood(equipment: Equipment) -> None:
+        async with asyncio.TaskGroup() as sending:
+            for one in range(40):
+                many = [sms(f"{one} {number}", source_id=f"{number}") for number in range(100)]
+                sending.create_task(_hand_over(equipment, many))
+            await asyncio.Event().wait()
+
+    async def deliver_after(equipment: Equipment) -> None:
+        await shed.running("a-flooding")
+        await asyncio.sleep(0)
+        await equipment.tools.deliver([sms("mine")])
+        kept.set()
+
+    await shed.gateway("a-flooding", flood)
+    await shed.gateway("b-working", deliver_after)
+    async with supervised(shed.world):
+        await asyncio.wait_for(kept.wait(), PATIENCE_S)
+        rows = await shed.world.rows("SELECT count(*) FROM messages")
+    # No more than what was under way when it came, and what came with it, went before it.
+    assert rows[0][0] <= IN_FLIGHT * 2 + 1
+
+
+async def _hand_over(equipment: Equipment, many: list[Inbound]) -> None:
+    await equipment.tools.deliver(many)
 
 
 async def test_a_driver_hears_what_is_expected_on_its_own_lines_from_now_on(shed: Shed) -> None:

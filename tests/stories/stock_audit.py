@@ -12,9 +12,10 @@ _TAKEN_BY = (
 async def stock_findings(world: World) -> list[str]:
     """One sentence for each row of the stock that does not agree with lines and rentals."""
     active: dict[int, int] = {}
-    for line_id, state in await world.rows("SELECT id, state FROM lines"):
+    for line_id, state, out in await world.rows("SELECT id, state, out_reason FROM lines"):
         block_id = block_of(line_id)
-        active[block_id] = active.get(block_id, 0) | (state == "active") << place_of(line_id)
+        in_pool = state == "active" and out is None
+        active[block_id] = active.get(block_id, 0) | in_pool << place_of(line_id)
     taken: dict[tuple[int, int], int] = {}
     for service_id, line_id in await world.rows(_TAKEN_BY):
         key = (service_id, block_of(line_id))

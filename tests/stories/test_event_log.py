@@ -3,8 +3,11 @@
 import pytest
 
 from simlet.domain.events import EventKind
+from simlet.domain.health import GatewayReport, LineReport, Reception
+from simlet.domain.inbound import Inbound, MessageKind, Part
 from simlet.domain.service import Category
 from simlet.flows.forget_old import forget_old
+from simlet.flows.give_up_parts import give_up_parts
 from simlet.flows.manage_accounts import (
     resume_account,
     revoke_tokens,
@@ -16,6 +19,7 @@ from simlet.flows.manage_services import close_service, open_service, pause_serv
 from simlet.store.accounts import CallbackTarget
 from simlet.store.events import LoggedEvent
 from simlet.testing.world import World
+from watching import report, watch
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +37,30 @@ SECRETS = (
 )
 
 
+async def parts_that_come_late(world: World, gateway_id: int) -> None:
+    for number in (1, 2):
+        text, part = f"nightingale {number}", Part(7, 2, number)
+        inbound = Inbound(MessageKind.SMS, "+84967000001", "a stranger", text, None, part=part)
+        await world.receive(inbound, gateway_id)
+        world.clock.advance(60)
+        await world.db.write(give_up_parts, world.clock.now_ms(), 30, 10)
+
+
+async def equipment_that_fails(world: World, gateway_id: int) -> None:
+    """A SIM is seen in a gateway and then in another one, which goes down and comes back."""
+    other_id, _ = await world.gateway("other")
+    ((iccid,),) = await world.rows("SELECT iccid FROM lines WHERE number = '+84967000001'")
+    seen = LineReport("port", Reception.READY, iccid)
+    await report(world, gateway_id, seen)
+    await report(world, other_id, seen)
+    for up in (True, False):
+        await report(world, other_id, GatewayReport(up=up))
+        world.clock.advance(60)
+        await watch(world)
+    await report(world, other_id, GatewayReport(up=True))
+    await watch(world)
+
+
 async def full_round(world: World) -> None:
     """Whatever there is to do, once."""
     gateway_id, _ = await world.gateway()
@@ -48,6 +76,8 @@ async def full_round(world: World) -> None:
     await world.expire()
     await world.rent_again(dealer, first)
     await world.call(first.number, transcript="nightingale 246801", wav=b"RIFF....WAVE")
+    await parts_that_come_late(world, gateway_id)
+    await equipment_that_fails(world, gateway_id)
     now_ms = world.clock.now_ms()
     await world.db.write(open_service, 5, "Bình Trần", "a clinic's own tests", now_ms)
     await world.db.write(close_service, 5, now_ms)

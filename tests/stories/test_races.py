@@ -15,6 +15,7 @@ import pytest
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.events import EventKind
+from simlet.domain.health import LineReport, Reception
 from simlet.domain.inbound import Inbound, MessageKind
 from simlet.domain.rental import RentalState
 from simlet.flows import browse
@@ -26,6 +27,8 @@ from simlet.flows.top_up import ToppedUp, top_up
 from simlet.store.database import open_database
 from simlet.testing.world import Dealer, World
 from stories.stock_audit import stock_findings
+from watching import RULES, follow, iccid_of, probe, report
+from watching import turn as turn_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -451,3 +454,50 @@ async def test_everything_at_once_leaves_the_books_and_the_stock_right(crowd: Wo
     for dealer in dealers:
         account = await crowd.account(dealer)
         assert (account.held_dong, account.waiting_count) == (0, 0)
+
+
+async def test_lines_leave_and_come_back_while_they_are_rented(crowd: World) -> None:
+    """Whole blocks are taken out beside rentals, lines that are retired and new services."""
+    gate, _ = await crowd.gateway("gate")
+    for service_id in (4, 5, 6):
+        await crowd.service(service_id, waiting_s=20)
+    prefixes = ("96", "97", "98")
+    for prefix in prefixes:
+        await crowd.lines(*(f"0{prefix}7{one:06}" for one in range(8)), gateway="gate")
+    dealers = [
+        await crowd.dealer(f"dealer-{one}", balance_dong=10**6, waiting_limit=100)
+        for one in range(4)
+    ]
+    iccids = [await iccid_of(crowd, f"0{one}7000000") for one in prefixes]
+
+    async def rent(turn: int) -> None:
+        # Of one block alone: a search through several locks them in the order in which it finds
+        # them, as ever.
+        wanted = (prefixes[turn % 3],)
+        await crowd.rent(dealers[turn % 4], (4, 5, 6)[turn % 3], wanted=wanted)
+
+    async def expire(_: int) -> None:
+        await crowd.db.write(expire_rentals, crowd.clock.now_ms(), 5)
+
+    async def watch(_: int) -> None:
+        await follow(crowd)
+        await probe(crowd)
+
+    for round_ in range(6):
+        await turn_gateway(crowd, gate, up=bool(round_ % 2))
+        reception = (Reception.DENIED, Reception.READY)[round_ // 2 % 2]
+        await report(crowd, gate, *(LineReport(one, reception, one) for one in iccids))
+        crowd.clock.advance(RULES.grace_s)
+        retire = crowd.db.write(retire_line, f"0967{round_ + 1:06}", crowd.clock.now_ms())
+        added = [crowd.service(20 + 10 * round_ + one) for one in range(6)]
+        many = (call(each) for each in range(16) for call in (rent, expire))
+        await asyncio.gather(retire, watch(0), *added, at_once(many))
+    await turn_gateway(crowd, gate, up=True)
+    await report(crowd, gate, *(LineReport(one, Reception.READY, one) for one in iccids))
+    await follow(crowd)
+    await probe(crowd)
+
+    rows = await crowd.rows(
+        "SELECT out_reason, count(*) FROM lines WHERE state = 'active' GROUP BY out_reason"
+    )
+    assert [tuple(row) for row in rows] == [(None, 18)]

@@ -376,6 +376,7 @@ class Dealings(RuleBasedStateMachine):
             assert receipt == Receipt(known, duplicate=True)
             return
         owner = self.model.owner_of(message, self.now_ms)
+        assert receipt.message_id is not None
         self.model.keep(receipt.message_id, message, owner, self.now_ms)
         assert not receipt.duplicate
         if isinstance(owner, str):
@@ -435,6 +436,7 @@ class Dealings(RuleBasedStateMachine):
         assert owner in claims
         if owner.state == WAITING and self._row(owner.id).state == EXPIRED:
             self.model.release(owner)
+        assert receipt.message_id is not None
         self.model.keep(receipt.message_id, message, owner, self.now_ms)
         self.model.expire(self.now_ms)
 

@@ -48,7 +48,7 @@ class Output:
         elif not rows:
             click.echo(empty)
         else:
-            console().print(_table(rows, columns))
+            console().print(table(rows, columns))
 
 
 def _to_output(_context: click.Context, _option: click.Parameter, wanted: bool) -> Output:
@@ -72,13 +72,14 @@ def time_text(at_ms: object) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
-def _table(rows: Iterable[Facts], columns: Mapping[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)
+def table(rows: Iterable[Facts], columns: Mapping[str, str]) -> Table:
+    """Rows as people read them; `columns` as in `Output.rows`."""
+    made = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)
     for title in columns.values():
-        table.add_column(Text(title), overflow="fold")
+        made.add_column(Text(title), overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(name, row[name]) for name in columns))
-    return table
+        made.add_row(*(_cell(name, row[name]) for name in columns))
+    return made
 
 
 def _cell(name: str, value: object) -> Text:

@@ -21,6 +21,8 @@ class EventKind(Enum):
     RENTAL_CANCELLED = "rental.cancelled"
     MESSAGE_KEPT = "message.kept"
     MESSAGE_QUARANTINED = "message.quarantined"
+    MESSAGE_COMPLETED = "message.completed"
+    PART_KEPT = "part.kept"
     MESSAGES_FORGOTTEN = "messages.forgotten"
     SERVICE_ADDED = "service.added"
     SERVICE_PAUSED = "service.paused"
@@ -29,7 +31,12 @@ class EventKind(Enum):
     SERVICE_CLOSED = "service.closed"
     LINES_IMPORTED = "lines.imported"
     LINE_RETIRED = "line.retired"
+    LINE_RESTED = "line.rested"
+    LINE_RETURNED = "line.returned"
+    LINE_MOVED = "line.moved"
     GATEWAY_ADDED = "gateway.added"
+    GATEWAY_DOWN = "gateway.down"
+    GATEWAY_UP = "gateway.up"
 
 
 @dataclass(frozen=True, slots=True)

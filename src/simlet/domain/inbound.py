@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -70,6 +71,10 @@ class Inbound:
     damaged: bool = False
 
 
+_KEY_DIGITS = 40
+_JOINT = " […] "
+
+
 def sent_between(sent_at_ms: int | None, now_ms: int) -> tuple[int, int]:
     """The first and the last moment at which a message may have been sent, UTC milliseconds.
 
@@ -91,7 +96,7 @@ def dedupe_key(message: Inbound) -> str | None:
     the line, the sender, the text and the time at which the network says it was sent; without
     that time two deliveries are two messages.
     """
-    content = [message.kind.value, message.to, message.sender, message.text]
+    content = [message.kind.value, message.iccid or message.to, message.sender, message.text]
     if message.source_id is not None:
         return "id:" + _digest([message.source_id, *content])
     if message.sent_at_ms is not None:
@@ -101,7 +106,32 @@ def dedupe_key(message: Inbound) -> str | None:
 
 def _digest(parts: list[str]) -> str:
     framed = "".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(framed.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:_KEY_DIGITS]
+
+
+def part_to_bytes(text: str) -> bytes:
+    """A part's text as it is kept: UTF-16, so that halves of a surrogate pair are joined again."""
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def join_parts(bodies: Mapping[int, bytes], total: int) -> str:
+    """The text of a long message from the parts that are there, by their numbers.
+
+    Where parts are missing stands ` […] `; half of a character whose other half is missing becomes
+    U+FFFD.
+    """
+    text, missing = b"", False
+    pieces: list[str] = []
+    for number in range(1, total + 1):
+        body = bodies.get(number)
+        if body is None and not missing:
+            pieces.append(text.decode("utf-16-be", "replace"))
+            text = b""
+        missing = body is None
+        text += body or b""
+    pieces.append(text.decode("utf-16-be", "replace"))
+    return storable(_JOINT.join(pieces).strip() if len(pieces) > 1 else pieces[0])
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

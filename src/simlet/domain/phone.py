@@ -7,12 +7,13 @@ plan of Vietnam (03, 05, 07, 08, 09).
 import re
 from functools import lru_cache
 
-from simlet.domain.errors import invalid
+from simlet.domain.errors import Refused, invalid
 
 _MOBILE = re.compile(r"(?:\+?84|0)?([35789]\d{8})")
 NATIONAL_DIGITS = 9
 """How many digits a number has behind the country code."""
 
+_DIGITS = re.compile(r"\+?\d{3,15}", re.ASCII)
 _SEPARATORS = str.maketrans("", "", " .-()\u00a0")
 
 
@@ -30,6 +31,27 @@ def parse_number(text: str, name: str = "number") -> str:
     if found is None:
         raise invalid(name, "expected a Vietnamese mobile number, as 0912345678 or +84912345678")
     return "+84" + found[1]
+
+
+def parse_destination(text: str) -> str:
+    """The number that a message came to, as a gateway spells it; with 0084 too.
+
+    Returns:
+        The E.164 form of a Vietnamese mobile number; of any other number its digits as they came
+        (with a plus sign where there was one), for the operator to see.
+
+    Raises:
+        Refused: INVALID, when it is neither: a number has 3 to 15 digits.
+    """
+    digits = text.translate(_SEPARATORS)
+    if digits.startswith("0084"):
+        digits = digits.removeprefix("00")
+    try:
+        return parse_number(digits, "to")
+    except Refused:
+        if _DIGITS.fullmatch(digits) is None:
+            raise
+        return digits
 
 
 def bare(number: str) -> str:

@@ -1,140 +1,125 @@
 """Receive a text message or a voice call: keep it, find its owner and its code, settle."""
 
-from dataclasses import dataclass
-
 from simlet.domain.events import Event, EventKind
-from simlet.domain.extract import find_code
-from simlet.domain.inbound import Inbound, MessageKind, Quarantine, dedupe_key, sent_between
-from simlet.domain.matching import Candidate, choose_owner
-from simlet.domain.rental import RentalState
-from simlet.flows.settle import settle
-from simlet.log import get_log
-from simlet.store import events, lines, messages, rentals
+from simlet.domain.inbound import Inbound, Part, Quarantine, part_to_bytes, storable
+from simlet.flows.join import join
+from simlet.flows.keep import (
+    Owner,
+    Reading,
+    Receipt,
+    find_owner,
+    keep,
+    number_of,
+    read_message,
+)
+from simlet.store import events, lines, parts
+from simlet.store.lines import ReceivingLine
+from simlet.store.parts import KeptPart, LongMessage
 from simlet.store.sql import Tx
 
-_log = get_log("receive_message")
+__all__ = ["Reading", "Receipt", "read_message", "receive_message"]
+
+PARTS_WITHIN_MS = 24 * 3_600_000
+"""Parts that come further apart are of two messages."""
+STAMPS_WITHIN_MS = 3_600_000
+"""Parts whose stamps are further apart are of two messages."""
+REPEATED_WITHIN_MS = 600_000
+"""Without stamps, the same part again within this time is a repetition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a message.
-
-    Attributes:
-        duplicate: it had been kept before, and nothing was done now.
-        rental_id: the rental that owns it; None when it is in quarantine, or a duplicate.
-    """
-
-    message_id: int
-    duplicate: bool
-    rental_id: int | None = None
-    quarantine: Quarantine | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    line_id: int | None
-    candidate: Candidate | None
-    quarantine: Quarantine | None
-
-
-def receive_message(tx: Tx, gateway_id: int, inbound: Inbound, now_ms: int) -> Receipt:
+def receive_message(
+    tx: Tx,
+    gateway_id: int,
+    inbound: Inbound,
+    now_ms: int,
+    reading: Reading | None = None,
+    *,
+    any_line: bool = False,
+) -> Receipt:
     """Keeps a message once, whether or not a rental owns it.
 
     A message with a code, or a call with a recording, closes the rental that waits for it. What
     comes after that, inside the rental's time, is attached to it at no cost; so is a message that
-    was sent in time and came after the rental had ended, which does not change that end.
+    was sent in time and came after the rental had ended, which does not change that end. A part of
+    a long message waits for the others. What comes through a gateway to a line that is another
+    one's is kept in quarantine, unless the gateway may speak for `any_line`. `reading` is what
+    `read_message` gave; without it that is done now.
     """
-    key = dedupe_key(inbound)
-    owner = _find_owner(tx, inbound, now_ms)
-    code = _code_in(inbound, owner)
-    rental = owner.candidate.rental if owner.candidate else None
-    message_id = messages.add_message(
-        tx,
-        gateway_id,
-        messages.NewMessage(
-            inbound,
-            key,
-            owner.line_id,
-            code,
-            rental.id if rental else None,
-            owner.quarantine,
-            now_ms,
-        ),
-    )
-    if message_id is None:
-        return Receipt(messages.message_known(tx, gateway_id, key), duplicate=True)
-    _tell(tx, owner, message_id, code, now_ms)
-    if owner.candidate is not None and _answers(inbound, code):
-        _answer(tx, owner.candidate, message_id, now_ms)
-    return Receipt(message_id, False, rental.id if rental else None, owner.quarantine)
+    line = lines.receiving_line(tx, inbound.to, inbound.iccid)
+    # A SIM's own identity says where it is plugged in; a number alone, anybody may name.
+    foreign = not any_line and inbound.iccid is None and _is_foreign(line, gateway_id)
+    if foreign or inbound.damaged or inbound.part is None:
+        if reading is None or inbound.part is not None:
+            reading = read_message(inbound)
+        owner = _owner(tx, line, inbound, now_ms, foreign=foreign)
+        return keep(tx, gateway_id, inbound, reading, line, owner, now_ms)
+    return _take_part(tx, gateway_id, inbound, inbound.part, line, now_ms)
 
 
-def _code_in(inbound: Inbound, owner: _Owner) -> str | None:
-    pattern = owner.candidate.rules.code_pattern if owner.candidate else None
-    try:
-        return find_code(inbound.text, pattern)
-    except Exception as fault:  # noqa: BLE001 - whatever it is: the message is kept all the same
-        # Only its type: what a fault says may hold a piece of the text.
-        _log.error("code_search_failed", fault=type(fault).__name__)
-        return None
+def _is_foreign(line: ReceivingLine | None, gateway_id: int) -> bool:
+    return line is not None and line.gateway_id not in {None, gateway_id}
 
 
-def _find_owner(tx: Tx, inbound: Inbound, now_ms: int) -> _Owner:
-    line_id = lines.line_by_number(tx, inbound.to)
-    if line_id is None:
-        return _Owner(None, None, Quarantine.UNKNOWN_NUMBER)
-    earliest_ms, latest_ms = sent_between(inbound.sent_at_ms, now_ms)
-    open_then = [
-        one
-        for one in rentals.listening_on(tx, line_id)
-        if one.rental.was_open_at(earliest_ms, latest_ms)
-    ]
-    if inbound.sent_at_ms is not None:
-        open_then += _ended_since(tx, line_id, earliest_ms, latest_ms, open_then)
-    owner = choose_owner(open_then, inbound.sender, inbound.text)
-    if owner is not None:
-        return _Owner(line_id, owner, None)
-    reason = Quarantine.NO_RULE_FITS if open_then else Quarantine.NO_RENTAL
-    return _Owner(line_id, None, reason)
+def _owner(
+    tx: Tx, line: ReceivingLine | None, inbound: Inbound, now_ms: int, *, foreign: bool
+) -> Owner:
+    if foreign:
+        return Owner(None, Quarantine.OTHER_GATEWAY)
+    if inbound.damaged:
+        return Owner(None, Quarantine.DAMAGED)
+    return find_owner(tx, line, inbound, now_ms, now_ms)
 
 
-def _ended_since(
-    tx: Tx, line_id: int, earliest_ms: int, latest_ms: int, known: list[Candidate]
-) -> list[Candidate]:
-    """Rentals whose time is over by now and was not when the message was sent."""
-    known_ids = {one.rental.id for one in known}
-    return [
-        one
-        for one in rentals.open_between(tx, line_id, earliest_ms, latest_ms)
-        if one.rental.id not in known_ids and one.rental.was_open_at(earliest_ms, latest_ms)
-    ]
+def _take_part(
+    tx: Tx,
+    gateway_id: int,
+    inbound: Inbound,
+    part: Part,
+    line: ReceivingLine | None,
+    now_ms: int,
+) -> Receipt:
+    to, sender = number_of(inbound, line), storable(inbound.sender)
+    new = KeptPart(part.number, part_to_bytes(inbound.text), inbound.sent_at_ms)
+    open_ones = parts.long_messages_of(tx, to, sender, part, now_ms - PARTS_WITHIN_MS)
+    known = [(one, parts.parts_of(tx, one.id)) for one in open_ones]
+    for one, kept in known:
+        if _is_repeated(one, kept.get(part.number), new, now_ms):
+            return Receipt(one.message_id, duplicate=True)
+    for one, kept in known:
+        if part.number not in kept and _is_of(kept, new):
+            return _add(tx, one, kept, new, now_ms)
+    begun = parts.add_long_message(tx, gateway_id, to, sender, part, now_ms)
+    return _add(tx, begun, {}, new, now_ms)
 
 
-def _answers(inbound: Inbound, code: str | None) -> bool:
-    """Of a call the recording is what was paid for; the code in its transcript is a help."""
-    has_recording = inbound.kind is MessageKind.CALL and inbound.recording is not None
-    return code is not None or has_recording
+def _is_repeated(
+    long_message: LongMessage, kept: KeptPart | None, new: KeptPart, now_ms: int
+) -> bool:
+    if kept is None or kept.body != new.body or kept.sent_at_ms != new.sent_at_ms:
+        return False
+    # References come round again, and so may texts: without a stamp only nearness tells.
+    return new.sent_at_ms is not None or now_ms - long_message.began_at_ms <= REPEATED_WITHIN_MS
 
 
-def _answer(tx: Tx, owner: Candidate, message_id: int, now_ms: int) -> None:
-    rental = owner.rental
-    if rental.state is RentalState.WAITING:
-        settle(tx, rental, message_id, now_ms)
-    elif rental.state is RentalState.RECEIVED:
-        rentals.prefer_message(tx, rental.id, message_id)
+def _is_of(kept: dict[int, KeptPart], new: KeptPart) -> bool:
+    """Whether the stamps allow a part to be of a message."""
+    stamps = [one.sent_at_ms for one in kept.values() if one.sent_at_ms is not None]
+    if new.sent_at_ms is None or not stamps:
+        return True
+    return all(abs(new.sent_at_ms - one) <= STAMPS_WITHIN_MS for one in stamps)
 
 
-def _tell(tx: Tx, owner: _Owner, message_id: int, code: str | None, now_ms: int) -> None:
-    rental = owner.candidate.rental if owner.candidate else None
-    reason = owner.quarantine.value if owner.quarantine else None
-    events.add_event(
-        tx,
-        Event(
-            EventKind.MESSAGE_QUARANTINED if reason else EventKind.MESSAGE_KEPT,
-            now_ms,
-            account_id=rental.account_id if rental else None,
-            rental_id=rental.id if rental else None,
-            message_id=message_id,
-            data={"quarantine": reason} if reason else {"has_code": code is not None},
-        ),
-    )
+def _add(
+    tx: Tx, long_message: LongMessage, kept: dict[int, KeptPart], new: KeptPart, now_ms: int
+) -> Receipt:
+    parts.add_part(tx, long_message.id, new, now_ms)
+    data: dict[str, str | int | bool | None] = {
+        "long_message_id": long_message.id,
+        "number": new.number,
+        "total": long_message.total,
+    }
+    events.add_event(tx, Event(EventKind.PART_KEPT, now_ms, data=data))
+    together = {**kept, new.number: new}
+    if long_message.state == "incomplete" or len(together) == long_message.total:
+        return join(tx, long_message, together, now_ms)
+    return Receipt(None, duplicate=False)

@@ -2,9 +2,21 @@
 
 from simlet.domain.errors import invalid
 from simlet.gateways.contract import DriverKind
-from simlet.gateways.drivers import http, simulator
+from simlet.gateways.drivers import android, gammu, http, modem, simulator, smpp, twilio, webhook
 
-KINDS: dict[str, DriverKind] = {kind.name: kind for kind in (http.KIND, simulator.KIND)}
+KINDS: dict[str, DriverKind] = {
+    kind.name: kind
+    for kind in (
+        android.KIND,
+        gammu.KIND,
+        http.KIND,
+        modem.KIND,
+        simulator.KIND,
+        smpp.KIND,
+        twilio.KIND,
+        webhook.KIND,
+    )
+}
 
 
 def kind_named(name: str) -> DriverKind:

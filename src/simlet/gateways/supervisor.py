@@ -1,44 +1,65 @@
-"""Starts drivers, starts them again when they fail, and stops them; hands messages to the flow."""
+"""Starts drivers, starts them again when they fail, stops them; none holds up another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from simlet.domain.errors import Refused
-from simlet.domain.inbound import Inbound
+from simlet.domain.health import GatewayReport
 from simlet.flows import browse
-from simlet.flows.receive_message import Receipt, receive_message
 from simlet.gateways.contract import (
-    Deliver,
     Driver,
     Expected,
-    Fate,
     HttpAnswer,
     HttpRequest,
+    Report,
     Tools,
+    unheard,
 )
+from simlet.gateways.delivery import deliver_for
 from simlet.gateways.registry import KINDS
 from simlet.gateways.settings import check_settings
+from simlet.gateways.spool import Spool
 from simlet.log import get_log
 from simlet.runtime import Runtime
 from simlet.store.gateways import Gateway
-from simlet.store.sql import Raised, Tx
 
 LOOK_AGAIN_S = 1.0
 EXPECTED_TICK_S = 0.2
 EXPECTED_PAGE = 500
+ANSWER_WITHIN_S = 30.0
+STOP_WITHIN_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
 _log = get_log("gateways")
 
 
+def _nobody(_: Gateway) -> Report:
+    return unheard
+
+
 @dataclass(slots=True)
 class Supervisor:
-    """All gateways of a running server; new ones are found while it runs."""
+    """All gateways of a running server; new ones are found while it runs.
+
+    Attributes:
+        spool: takes what the database cannot; None where nothing does.
+        report_of: who hears what is told of a gateway and its lines.
+        answer_within_s: how long a driver may take to answer a request.
+        stop_within_s: how long drivers may take to end.
+    """
 
     runtime: Runtime
+    spool: Spool | None = None
+    report_of: Callable[[Gateway], Report] = _nobody
+    answer_within_s: float = ANSWER_WITHIN_S
+    stop_within_s: float = STOP_WITHIN_S
     _drivers: dict[str, Driver] = field(default_factory=dict)
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    _answering: set[asyncio.Task[HttpAnswer]] = field(default_factory=set)
+    _unknown: set[int] = field(default_factory=set)
     _looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -47,26 +68,49 @@ class Supervisor:
         self._looking = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
-        """Stops all drivers; what they handed over is kept by then."""
-        tasks = [*self._tasks.values(), *([self._looking] if self._looking else [])]
+        """Stops all drivers; one that does not end when it is told to is left behind."""
+        looking = [self._looking] if self._looking else []
+        tasks = [*looking, *self._tasks.values(), *self._answering]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, hanging = await asyncio.wait(tasks, timeout=self.stop_within_s)
+            for task in hanging:
+                _log.error("driver_does_not_stop", task=task.get_name())
 
     async def answer(self, name: str, request: HttpRequest) -> HttpAnswer | None:
         """A gateway's answer to a request at one of its addresses; None when there is no such."""
         # A gateway stays as it was added, so each is looked up once.
-        driver = self._drivers.get(name) or await self._find(name)
-        return None if driver is None else await driver.answer(request)
+        driver = self._drivers.get(name)
+        if driver is None:
+            gateway = await self._find(name)
+            if gateway is None:
+                return None
+            driver = self._usable(gateway)
+            if driver is None:
+                return _unavailable("the gateway cannot work with its settings")
+        return await self._answer_in_time(name, driver, request)
 
-    async def _find(self, name: str) -> Driver | None:
+    async def _answer_in_time(self, name: str, driver: Driver, request: HttpRequest) -> HttpAnswer:
+        """In a task, which is left behind where it does not even end when it is told to."""
+        task = asyncio.ensure_future(driver.answer(request))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+        try:
+            await asyncio.wait({task}, timeout=self.answer_within_s)
+            if task.done():
+                return task.result()
+        finally:
+            task.cancel()
+        _log.error("driver_does_not_answer", gateway=name, after_s=self.answer_within_s)
+        return _unavailable("it could not be done now; try again")
+
+    async def _find(self, name: str) -> Gateway | None:
         # What no name can be is not asked for: PostgreSQL takes no NUL.
         if not name.isprintable():
             return None
         gateway = await self.runtime.db.glance(browse.find_gateway, name)
-        if gateway is None or gateway.kind not in KINDS:
-            return None
-        return self._driver(gateway)
+        return gateway if gateway is not None and self._is_known(gateway) else None
 
     async def _look(self) -> None:
         while True:
@@ -78,8 +122,27 @@ class Supervisor:
 
     async def _start_new(self) -> None:
         for gateway in await self.runtime.db.read(browse.list_gateways):
-            if gateway.id not in self._tasks and gateway.kind in KINDS:
-                self._tasks[gateway.id] = asyncio.create_task(self._run(gateway))
+            if gateway.id not in self._tasks and self._is_known(gateway):
+                self._tasks[gateway.id] = asyncio.create_task(self._run(gateway), name=gateway.name)
+
+    def _is_known(self, gateway: Gateway) -> bool:
+        """Whether there are drivers of its kind; that there are none is logged once."""
+        if gateway.kind in KINDS:
+            return True
+        if gateway.id not in self._unknown:
+            self._unknown.add(gateway.id)
+            _log.error("gateway_kind_unknown", gateway=gateway.name, kind=gateway.kind)
+        return False
+
+    def _usable(self, gateway: Gateway) -> Driver | None:
+        """The driver of a gateway; None where its settings will not do, which is told."""
+        try:
+            return self._driver(gateway)
+        except Refused as refused:
+            # The sentence names the setting and what was expected, and not what was given.
+            _log.error("gateway_unusable", gateway=gateway.name, reason=refused.sentence)
+            self._tell_down(gateway, refused.sentence)
+            return None
 
     def _driver(self, gateway: Gateway) -> Driver:
         driver = self._drivers.get(gateway.name)
@@ -93,16 +156,22 @@ class Supervisor:
         while True:
             started_s = self.runtime.clock.monotonic_s()
             try:
-                await self._driver(gateway).run()
-            except Exception:  # noqa: BLE001 - logged, and the rest goes on
+                driver = self._usable(gateway)
+                if driver is not None:
+                    await driver.run()
+            except Exception as error:  # noqa: BLE001 - logged, and the rest goes on
                 lasted_s = self.runtime.clock.monotonic_s() - started_s
                 # One that held for a while did not fail at its start, and begins again soon.
                 pause_s = _FIRST_PAUSE_S if lasted_s > _LONGEST_PAUSE_S else pause_s
                 _log.exception("driver_failed", gateway=gateway.name, again_in_s=pause_s)
+                self._tell_down(gateway, f"its driver failed: {type(error).__name__}")
             else:
                 return
             await self.runtime.clock.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _tell_down(self, gateway: Gateway, detail: str) -> None:
+        self.report_of(gateway)(GatewayReport(up=False, detail=detail))
 
     def _tools(self, gateway: Gateway) -> Tools:
         return Tools(
@@ -111,36 +180,16 @@ class Supervisor:
             secret_hash=gateway.secret_hash,
             clock=self.runtime.clock,
             chance=self.runtime.chance,
-            deliver=deliver_for(self.runtime, gateway.id, gateway.name),
+            deliver=deliver_for(self.runtime, gateway.id, gateway.name, self.spool),
             expected=lambda: expected_on(self.runtime, gateway.id),
             recording_limit_bytes=self.runtime.settings.recordings.size_limit_bytes,
+            report=self.report_of(gateway),
             address=f"{self.runtime.base_url}/gateways/{gateway.name}",
         )
 
 
-def deliver_for(runtime: Runtime, gateway_id: int, name: str) -> Deliver:
-    """What a gateway's driver hands messages over with: kept in order, told after the commit."""
-
-    async def deliver(many: Sequence[Inbound]) -> list[Fate]:
-        now_ms = runtime.clock.now_ms()
-
-        def receive(tx: Tx, inbound: Inbound) -> Receipt:
-            return receive_message(tx, gateway_id, inbound, now_ms)
-
-        outcomes = await runtime.db.write_all(receive, many)
-        return [_fate(name, outcome) for outcome in outcomes]
-
-    return deliver
-
-
-def _fate(gateway: str, outcome: Receipt | Raised) -> Fate:
-    if isinstance(outcome, Raised):
-        if isinstance(outcome.error, Refused):
-            _log.warning("message_refused", gateway=gateway, code=outcome.error.refusal.code)
-        else:
-            _log.error("message_not_kept", gateway=gateway, exc_info=outcome.error)
-        return Fate.FAILED
-    return Fate.DUPLICATE if outcome.duplicate else Fate.KEPT
+def _unavailable(sentence: str) -> HttpAnswer:
+    return HttpAnswer(503, msgspec.json.encode({"error": sentence}))
 
 
 async def expected_on(runtime: Runtime, gateway_id: int) -> AsyncIterator[Expected]:

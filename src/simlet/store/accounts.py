@@ -54,6 +54,10 @@ _APPROVED_AT = Sql("SELECT approved_at_ms FROM accounts WHERE id = :id")
 _CALLBACK = Sql("SELECT callback_url, callback_secret FROM accounts WHERE id = :id")
 
 
+_RENTED_AGAIN = Sql("SELECT rented_again_at_ms FROM accounts WHERE id = :id {for_update}")
+_RENT_AGAIN = Sql("UPDATE accounts SET rented_again_at_ms = :now_ms WHERE id = :id")
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackTarget:
     """Where an account's callbacks go, and the secret that signs them."""
@@ -174,3 +178,14 @@ def was_approved(tx: Tx, account_id: int) -> bool:
     """Whether a person approved the account at some time."""
     row = tx.row(_APPROVED_AT, id=account_id)
     return row is not None and row[0] is not None
+
+
+def rented_again_at_ms(tx: Tx, account_id: int) -> int | None:
+    """When an account last asked to rent a number again; None when it never did."""
+    row = tx.row(_RENTED_AGAIN, id=account_id)
+    return None if row is None else row[0]
+
+
+def note_rent_again(tx: Tx, account_id: int, now_ms: int) -> None:
+    """Records that an account asked to rent a number again."""
+    tx.run(_RENT_AGAIN, id=account_id, now_ms=now_ms)

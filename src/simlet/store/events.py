@@ -30,6 +30,7 @@ _AFTER = Sql(
 )
 _LAST = Sql("SELECT max(seq) FROM events")
 _CURSOR = Sql("SELECT seq FROM cursors WHERE name = :name {for_update}")
+_POSITION = Sql("SELECT seq FROM cursors WHERE name = :name")
 _SET_CURSOR = Sql(
     "INSERT INTO cursors (name, seq) VALUES (:name, :seq) "
     "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq"
@@ -94,8 +95,14 @@ def last_seq(tx: Tx) -> int:
     return (row[0] or 0) if row else 0
 
 
+def position(tx: Tx, name: str) -> int | None:
+    """How far a reader has come; None when it never read. For those who only look."""
+    row = tx.row(_POSITION, name=name)
+    return None if row is None else row[0]
+
+
 def cursor(tx: Tx, name: str) -> int | None:
-    """How far a reader has come; None when it never read."""
+    """How far a reader has come, locked; None when it never read."""
     row = tx.row(_CURSOR, name=name)
     return None if row is None else row[0]
 

@@ -9,7 +9,16 @@ from simlet.domain.phone import NATIONAL_DIGITS
 from simlet.store.sql import Sql, Tx
 
 _BY_NUMBER = Sql("SELECT id, state FROM lines WHERE number = :number AND state <> 'retired'")
-_LOCK = Sql("SELECT number FROM lines WHERE id = :line_id AND state = 'active' {for_update}")
+_RECEIVING = Sql(
+    "SELECT id, number, gateway_id FROM lines WHERE number = :number AND state <> 'retired'"
+)
+_RECEIVING_SIM = Sql(
+    "SELECT id, number, gateway_id FROM lines WHERE iccid = :iccid AND state <> 'retired'"
+)
+_LOCK = Sql(
+    "SELECT number FROM lines WHERE id = :line_id AND state = 'active' AND out_reason IS NULL "
+    "{for_update}"
+)
 _HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts}")
 _HELD_NUMBERS = Sql("SELECT number FROM lines WHERE number IN {texts} AND state <> 'retired'")
 _NUMBERED = Sql(
@@ -57,6 +66,23 @@ class LineRow:
     gateway: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivingLine:
+    """A line that a message came to; with a gateway, no other one speaks for its number."""
+
+    id: int
+    number: str
+    gateway_id: int | None
+
+
+def receiving_line(tx: Tx, number: str, iccid: str | None) -> ReceivingLine | None:
+    """The line of a SIM, or without an ICCID of a number; None when no line in use has it."""
+    row = (
+        tx.row(_RECEIVING, number=number) if iccid is None else tx.row(_RECEIVING_SIM, iccid=iccid)
+    )
+    return None if row is None else ReceivingLine(*row)
+
+
 def line_by_number(tx: Tx, number: str) -> int | None:
     """The id of the line that has a number now; None when there is none."""
     row = tx.row(_BY_NUMBER, number=number)
@@ -64,7 +90,7 @@ def line_by_number(tx: Tx, number: str) -> int | None:
 
 
 def lock_line(tx: Tx, line_id: int) -> str | None:
-    """The number of a line, which no other transaction rents meanwhile; None when not active."""
+    """The number of a line, which no other transaction rents meanwhile; None out of the pool."""
     row = tx.row(_LOCK, line_id=line_id)
     return None if row is None else row[0]
 

@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from simlet.domain.inbound import Inbound, Quarantine
 from simlet.store.sql import Sql, Tx
 
-_KNOWN = Sql("SELECT id FROM messages WHERE gateway_id = :gateway_id AND dedupe_key = :dedupe_key")
+_KNOWN = Sql(
+    "SELECT id, quarantine FROM messages "
+    "WHERE gateway_id = :gateway_id AND dedupe_key = :dedupe_key"
+)
 _ADD = Sql(
     "INSERT INTO messages (gateway_id, dedupe_key, kind, to_number, line_id, sender, body, code, "
-    "has_code, has_recording, sent_at_ms, kept_at_ms, rental_id, quarantine) VALUES (:gateway_id, "
-    ":dedupe_key, :kind, :to_number, :line_id, :sender, :body, :code, :has_code, :has_recording, "
-    ":sent_at_ms, :kept_at_ms, :rental_id, :quarantine) "
+    "has_code, has_recording, sent_at_ms, came_at_ms, kept_at_ms, rental_id, quarantine) "
+    "VALUES (:gateway_id, :dedupe_key, :kind, :to_number, :line_id, :sender, :body, :code, "
+    ":has_code, :has_recording, :sent_at_ms, :came_at_ms, :kept_at_ms, :rental_id, :quarantine) "
     "ON CONFLICT (gateway_id, dedupe_key) DO NOTHING RETURNING id"
 )
+_REWRITE = Sql(
+    "UPDATE messages SET body = :body, code = :code, has_code = :has_code, "
+    "rental_id = :rental_id, quarantine = :quarantine WHERE id = :id"
+)
+_OWNER = Sql("SELECT rental_id FROM messages WHERE id = :id AND forgotten_at_ms IS NULL")
 _ADD_RECORDING = Sql("INSERT INTO recordings (message_id, wav) VALUES (:message_id, :wav)")
 _RECORDING = Sql("SELECT wav FROM recordings WHERE message_id = :message_id")
 _FORGETTABLE = Sql(
@@ -28,19 +36,26 @@ _FORGET_RECORDING = Sql("DELETE FROM recordings WHERE message_id = :id")
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message about to be kept: it has a rental that owns it, or a reason why none does."""
+    """A message about to be kept: it has a rental that owns it, or a reason why none does.
+
+    Attributes:
+        to: the number that is kept as that which it came to.
+        came_at_ms: when the gateway had it; None for when it is kept.
+    """
 
     inbound: Inbound
+    to: str
     dedupe_key: str | None
     line_id: int | None
     code: str | None
     rental_id: int | None
     quarantine: Quarantine | None
     kept_at_ms: int
+    came_at_ms: int | None = None
 
 
-def message_known(tx: Tx, gateway_id: int, dedupe_key: str | None) -> int:
-    """The id of the message that was kept under a key.
+def message_known(tx: Tx, gateway_id: int, dedupe_key: str | None) -> tuple[int, Quarantine | None]:
+    """The id of the message that was kept under a key, and why it has no owner.
 
     Raises:
         LookupError: none was.
@@ -48,8 +63,33 @@ def message_known(tx: Tx, gateway_id: int, dedupe_key: str | None) -> int:
     row = tx.row(_KNOWN, gateway_id=gateway_id, dedupe_key=dedupe_key)
     if row is None:
         raise LookupError("no message was kept under this key")
-    message_id: int = row[0]
-    return message_id
+    return row[0], None if row[1] is None else Quarantine(row[1])
+
+
+def message_owner(tx: Tx, message_id: int) -> tuple[int | None] | None:
+    """The rental that owns a message, or None in a tuple; None when it was forgotten."""
+    row = tx.row(_OWNER, id=message_id)
+    return None if row is None else (row[0],)
+
+
+def rewrite_message(
+    tx: Tx,
+    message_id: int,
+    body: str,
+    code: str | None,
+    rental_id: int | None,
+    quarantine: Quarantine | None,
+) -> None:
+    """Puts a longer text, and what was found in it, in the place of a shorter one."""
+    tx.run(
+        _REWRITE,
+        id=message_id,
+        body=body,
+        code=code,
+        has_code=code is not None,
+        rental_id=rental_id,
+        quarantine=quarantine.value if quarantine else None,
+    )
 
 
 def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
@@ -60,7 +100,7 @@ def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
         gateway_id=gateway_id,
         dedupe_key=new.dedupe_key,
         kind=inbound.kind.value,
-        to_number=inbound.to,
+        to_number=new.to,
         line_id=new.line_id,
         sender=inbound.sender,
         body=inbound.text,
@@ -68,6 +108,7 @@ def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
         has_code=new.code is not None,
         has_recording=inbound.recording is not None,
         sent_at_ms=inbound.sent_at_ms,
+        came_at_ms=new.came_at_ms,
         kept_at_ms=new.kept_at_ms,
         rental_id=new.rental_id,
         quarantine=new.quarantine.value if new.quarantine else None,

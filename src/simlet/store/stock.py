@@ -43,7 +43,7 @@ _KEEPS = (
 )
 _OCCUPIED = Sql(f"SELECT line_id FROM rentals WHERE line_id BETWEEN :first AND :last AND {_KEEPS}")
 _LOCK_FREE = Sql(
-    "SELECT number FROM lines WHERE id = :line_id AND state = 'active' "
+    "SELECT number FROM lines WHERE id = :line_id AND state = 'active' AND out_reason IS NULL "
     f"AND NOT EXISTS (SELECT 1 FROM rentals WHERE line_id = :line_id AND {_KEEPS}) {{for_update}}"
 )
 _BLOCK = Sql("SELECT active, size FROM blocks WHERE id = :block_id {for_update}")
@@ -74,6 +74,10 @@ _ADD_STOCK = Sql(
     "INSERT INTO stock (service_id, block_id, network_id, prefix, taken, left_count) "
     "VALUES (:service_id, :block_id, :network_id, :prefix, :taken, :left_count)"
 )
+_LEFT_BY_SERVICE = Sql(
+    "SELECT service_id, CAST(sum(left_count) AS BIGINT) FROM stock WHERE left_count > 0 "
+    "GROUP BY service_id"
+)
 _NONE = places_to_bytes(0)
 _BEYOND = 2**62
 
@@ -95,6 +99,11 @@ def highest_block(tx: Tx) -> int:
     """The highest id of a block; 0 when there is none."""
     row = tx.row(_HIGHEST_BLOCK)
     return (row[0] or 0) if row else 0
+
+
+def left_by_service(tx: Tx) -> dict[int, int]:
+    """How many lines each service can still give, by the services' ids; none of those with none."""
+    return {row[0]: row[1] for row in tx.rows(_LEFT_BY_SERVICE)}
 
 
 def pages_with_stock(

@@ -68,6 +68,7 @@ accounts = Table(
     Column("approved_by", String(128)),
     _when("approved_at_ms", nullable=True),
     _when("created_at_ms"),
+    _when("rented_again_at_ms", nullable=True),
     CheckConstraint("tier IN ('member', 'dealer', 'distributor')", name="tier"),
     CheckConstraint("state IN ('pending', 'approved', 'suspended')", name="state"),
     CheckConstraint("available_dong >= 0", name="available_not_negative"),
@@ -155,6 +156,7 @@ lines = Table(
     Column("gateway_id", _Id, ForeignKey("gateways.id")),
     _when("created_at_ms"),
     _when("retired_at_ms", nullable=True),
+    Column("out_reason", String(16)),
     CheckConstraint("state IN ('active', 'retired')", name="state"),
     CheckConstraint("holder <> '' AND contract <> ''", name="title"),
     Index(
@@ -164,6 +166,55 @@ lines = Table(
         sqlite_where=text("state <> 'retired'"),
         postgresql_where=text("state <> 'retired'"),
     ),
+    Index(
+        "ix_lines_gateway",
+        "gateway_id",
+        "id",
+        sqlite_where=text("gateway_id IS NOT NULL"),
+        postgresql_where=text("gateway_id IS NOT NULL"),
+    ),
+)
+
+line_health = Table(
+    "line_health",
+    metadata,
+    Column("line_id", _Id, ForeignKey("lines.id"), primary_key=True, autoincrement=False),
+    Column("port", String(128)),
+    Column("reception", String(16)),
+    Column("signal_dbm", SmallInteger),
+    Column("operator", String(64)),
+    Column("imsi", String(16)),
+    _when("seen_at_ms", nullable=True),
+    _when("message_at_ms", nullable=True),
+    Column("day", Integer, nullable=False, server_default="0"),
+    Column("messages_today", Integer, nullable=False, server_default="0"),
+    Column("fails_in_row", Integer, nullable=False, server_default="0"),
+    Column("rests", Integer, nullable=False, server_default="0"),
+    Column("released_dong", BigInteger, nullable=False, server_default="0"),
+    _when("out_since_ms", nullable=True),
+    _when("probe_at_ms", nullable=True),
+    Index(
+        "ix_line_health_probe",
+        "probe_at_ms",
+        sqlite_where=text("probe_at_ms IS NOT NULL"),
+        postgresql_where=text("probe_at_ms IS NOT NULL"),
+    ),
+)
+
+gateway_health = Table(
+    "gateway_health",
+    metadata,
+    Column("gateway_id", _Id, ForeignKey("gateways.id"), primary_key=True, autoincrement=False),
+    Column("up", Boolean),
+    Column("detail", String(200)),
+    _when("up_changed_at_ms", nullable=True),
+    _when("seen_at_ms", nullable=True),
+    _when("message_at_ms", nullable=True),
+    Column("day", Integer, nullable=False, server_default="0"),
+    Column("messages_today", Integer, nullable=False, server_default="0"),
+    Column("fails_in_row", Integer, nullable=False, server_default="0"),
+    Column("released_dong", BigInteger, nullable=False, server_default="0"),
+    Column("lines_out", Boolean, nullable=False, server_default=text("FALSE")),
 )
 
 stock = Table(
@@ -257,6 +308,7 @@ messages = Table(
     Column("has_code", Boolean, nullable=False),
     Column("has_recording", Boolean, nullable=False),
     _when("sent_at_ms", nullable=True),
+    _when("came_at_ms", nullable=True),
     _when("kept_at_ms"),
     Column("rental_id", _Id, ForeignKey("rentals.id"), index=True),
     Column("quarantine", String(32)),
@@ -278,6 +330,42 @@ recordings = Table(
     metadata,
     Column("message_id", _Id, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
     Column("wav", LargeBinary, nullable=False),
+)
+
+long_messages = Table(
+    "long_messages",
+    metadata,
+    _own_id(),
+    Column("to_number", String(16), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("reference", Integer, nullable=False),
+    Column("total", SmallInteger, nullable=False),
+    Column("gateway_id", _Id, ForeignKey("gateways.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    _when("began_at_ms"),
+    Column("message_id", _Id, ForeignKey("messages.id")),
+    CheckConstraint("state IN ('open', 'incomplete', 'complete')", name="state"),
+    CheckConstraint("total BETWEEN 2 AND 255", name="total"),
+    Index("ix_long_messages_key", "to_number", "reference", "total"),
+    Index(
+        "ix_long_messages_open",
+        "began_at_ms",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_long_messages_began", "began_at_ms"),
+    sqlite_autoincrement=True,
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("long_message_id", _Id, ForeignKey("long_messages.id"), primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    _when("sent_at_ms", nullable=True),
+    _when("kept_at_ms"),
+    CheckConstraint("number BETWEEN 1 AND 255", name="number"),
 )
 
 postings = Table(

@@ -7,7 +7,7 @@ the other side. `LAWS` is what is to be checked for each case.
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from random import Random
@@ -16,7 +16,15 @@ from typing import Any, Protocol
 from simlet.domain.health import GatewayReport, LineReport
 from simlet.domain.inbound import Inbound
 from simlet.domain.signing import hash_secret
-from simlet.gateways.contract import DriverKind, Expected, Fate, Tools, Value
+from simlet.gateways.contract import (
+    Driver,
+    DriverKind,
+    Expected,
+    Fate,
+    HttpRequest,
+    Tools,
+    Value,
+)
 from simlet.gateways.settings import check_settings
 from simlet.log import configure_log
 from simlet.testing.clock import FakeClock
@@ -131,6 +139,52 @@ class Office:
 Connect = Callable[[Office], AbstractAsyncContextManager[Peer]]
 
 
+@asynccontextmanager
+async def running(driver: Driver) -> AsyncIterator[None]:
+    """A driver at work, as the supervisor has it; ended at the end.
+
+    Raises:
+        Exception: whatever ended the driver before its time.
+    """
+    task = asyncio.ensure_future(driver.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+_TRANSIENT = {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """The other side of a driver that is called over HTTP: it sends each `HttpRequest`."""
+
+    driver: Driver
+
+    async def send(self, sent: HttpRequest) -> Reaction:
+        """Asks the driver, and takes its status as a client that repeats would."""
+        status = (await self.driver.answer(sent)).status
+        if status // 100 == 2:  # RFC 9110, 15.3
+            return Reaction.TAKEN
+        again = status in _TRANSIENT or status >= 500  # RFC 9110, 15.6
+        return Reaction.AGAIN if again else Reaction.REJECTED
+
+
+def over_http(kind: DriverKind, settings: Mapping[str, Value] | None = None) -> Connect:
+    """How to connect to a driver whose cases are requests."""
+
+    @asynccontextmanager
+    async def connect(office: Office) -> AsyncIterator[Peer]:
+        driver = kind.make(office.tools(kind, settings))
+        async with running(driver):
+            yield Poster(driver)
+
+    return connect
+
+
 @dataclass(frozen=True, slots=True)
 class UnderTest:
     """A kind of driver under test.
@@ -139,12 +193,14 @@ class UnderTest:
         connect: makes a driver with the tools of an office, runs it, connects the other side, and
             ends both.
         secrets: what must not be found in the log, beside the messages.
+        settings: of a kind that has to be given some.
     """
 
     kind: DriverKind
     cases: tuple[Case, ...]
     connect: Connect
     secrets: tuple[str, ...] = ()
+    settings: Mapping[str, Value] = field(default_factory=dict)
 
 
 async def hands_over_what_was_sent(under_test: UnderTest, case: Case) -> None:

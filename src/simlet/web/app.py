@@ -1,4 +1,4 @@
-"""The server's addresses: the first API, the gateways', the recordings', and its health."""
+"""The server's addresses: the first API, the gateways', recordings, health and figures."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,10 +19,14 @@ from simlet.web.asgi import (
     Send,
     answer_json,
     answer_with,
+    header,
     read_body,
 )
 from simlet.web.first_api.app import FirstApi, is_first_api
 from simlet.web.forms import FORM_OVERHEAD_BYTES, MalformedForm, is_form, read_form
+from simlet.web.metrics import CONTENT_TYPE as METRICS_TYPE
+from simlet.web.metrics import PATH as METRICS_PATH
+from simlet.web.metrics import Metrics
 
 _log = get_log("web")
 
@@ -36,9 +40,11 @@ class App:
     runtime: Runtime
     supervisor: Supervisor
     _first_api: FirstApi = field(init=False)
+    _metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
         self._first_api = FirstApi(self.runtime)
+        self._metrics = Metrics(self.runtime, self.supervisor.spool)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -65,6 +71,8 @@ class App:
             return self._recording
         if path in {"/", "/health"}:
             return self._health
+        if path == METRICS_PATH and self._metrics.offered:
+            return self._figures
         return _not_found
 
     async def _gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,6 +120,12 @@ class App:
     async def _health(self, _: Scope, __: Receive, send: Send) -> None:
         body = {"name": "simlet", "version": __version__, "status": "up"}
         await answer_json(send, 200, msgspec.json.encode(body))
+
+    async def _figures(self, scope: Scope, _: Receive, send: Send) -> None:
+        if not self._metrics.admits(header(scope, b"authorization")):
+            await _answer_error(send, 401, "the token of /metrics is expected as a bearer")
+            return
+        await answer_with(send, 200, await self._metrics.text(), METRICS_TYPE)
 
 
 async def _not_found(_: Scope, __: Receive, send: Send) -> None:

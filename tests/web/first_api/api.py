@@ -13,7 +13,14 @@ from simlet.web.first_api.app import FirstApi
 
 HEADERS = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
 
-_ALL_ROWS = {table.name: Sql(f"SELECT * FROM {table.name}") for table in metadata.sorted_tables}
+# That an account asked to rent a number again is recorded even where that is refused.
+_RECORDED_ANYHOW = {"rented_again_at_ms"}
+_ALL_ROWS = {
+    table.name: Sql(
+        f"SELECT {', '.join(sorted({*table.columns.keys()} - _RECORDED_ANYHOW))} FROM {table.name}"
+    )
+    for table in metadata.sorted_tables
+}
 
 
 def all_rows(tx: Tx) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from simlet.domain.errors import Refused, invalid
 from simlet.domain.phone import parse_number
 from simlet.flows import browse
 from simlet.flows.hold import Order
+from simlet.flows.pace_rent_again import pace_rent_again
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
 from simlet.log import get_log
@@ -24,10 +25,7 @@ from simlet.web.first_api import bodies
 from simlet.web.first_api.bodies import Body, ErrorBody
 from simlet.web.first_api.query import Query
 from simlet.web.first_api.refusals import FAULT, answer_to
-from simlet.web.pace import Pace
 from simlet.web.recordings import recording_url
-
-REPHONE_INTERVAL_S = 5.0
 
 _log = get_log("first_api")
 
@@ -57,7 +55,6 @@ class FirstApi:
     """The methods of the first API."""
 
     runtime: Runtime
-    _rephone_pace: Pace = field(default_factory=lambda: Pace(REPHONE_INTERVAL_S))
     _shows: dict[str, Method] = field(init=False)
     _paths: dict[str, Method] = field(init=False)
     _unknown_show: Method = field(init=False)
@@ -138,7 +135,7 @@ class FirstApi:
 
     async def _rent_again(self, call: Call) -> Body:
         account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
-        self._rephone_pace.step(account.id, self.runtime.clock.monotonic_s())
+        await self.runtime.db.write(pace_rent_again, account.id, self.runtime.clock.now_ms())
         query = call.query
         store, service_id = query.service()
         rental_id = query.rental_id("thuesim1")

@@ -1,0 +1,114 @@
+"""Watch lines: what came of each line's rentals and messages is read from the event log.
+
+So neither a renting nor a message has anything to do with it. What is counted stands in
+`line_health` and `gateway_health`; a line that failed too often is due to be looked at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from simlet.domain.inbound import Quarantine
+from simlet.domain.line_health import OutReason, Record, Rules, must_rest
+from simlet.store import events, gateway_health, health
+from simlet.store.health import WatchedEvent
+from simlet.store.sql import Tx
+
+CURSOR = "lines"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPage:
+    """A page of the event log: behind which event it begins, and what it tells."""
+
+    after: int
+    events: Sequence[WatchedEvent]
+
+
+def read_on(tx: Tx, limit: int) -> WatchedPage:
+    """The next page; a read, so that the joins of it keep nobody from writing."""
+    after = events.position(tx, CURSOR) or 0
+    return WatchedPage(after, health.watched_events(tx, after, limit))
+
+
+def watch_lines(tx: Tx, page: WatchedPage, rules: Rules, now_ms: int) -> bool:
+    """Counts what a page tells; False when it was counted meanwhile, or tells nothing.
+
+    Any message shows that its line receives, with or without a rental. A rental failed when it
+    expired and no message came to its line while it was open.
+    """
+    if not page.events or (events.cursor(tx, CURSOR) or 0) != page.after:
+        return False
+    count = _begin(tx, page.events)
+    for event in page.events:
+        count.add(event)
+    health.set_records(tx, sorted(count.lines.items()))
+    gateway_health.set_records(tx, sorted(count.gateways.items()))
+    health.ask_for_look(tx, _due(tx, count, rules), now_ms)
+    events.set_cursor(tx, CURSOR, page.events[-1].seq)
+    return True
+
+
+@dataclass(slots=True)
+class _Count:
+    """What came of lines and gateways, by their ids, and the lines on which rentals failed."""
+
+    lines: dict[int, Record]
+    gateways: dict[int, Record]
+    failed: set[int] = field(default_factory=set)
+
+    def add(self, event: WatchedEvent) -> None:
+        if event.message_gateway_id is not None:
+            self._hear(event, event.message_gateway_id)
+        elif event.failed_line_id is not None:
+            self._expire(event, event.failed_line_id)
+
+    def _hear(self, event: WatchedEvent, gateway_id: int) -> None:
+        self.gateways[gateway_id] = _of(self.gateways, gateway_id).after_message(event.at_ms)
+        line_id = _heard_line(event)
+        if line_id is not None:
+            self.lines[line_id] = _of(self.lines, line_id).after_message(event.at_ms)
+
+    def _expire(self, event: WatchedEvent, line_id: int) -> None:
+        record = _of(self.lines, line_id)
+        if record.heard_since(event.created_at_ms or 0):
+            return
+        released_dong = event.price_dong or 0
+        self.lines[line_id] = record.after_failure(released_dong)
+        self.failed.add(line_id)
+        gateway_id = event.failed_gateway_id
+        if gateway_id is not None:
+            record = _of(self.gateways, gateway_id)
+            self.gateways[gateway_id] = record.after_failure(released_dong)
+
+
+def _of(records: dict[int, Record], one_id: int) -> Record:
+    return records.get(one_id) or Record()
+
+
+def _heard_line(event: WatchedEvent) -> int | None:
+    """The line that a message came to; what another gateway claims of a line shows nothing."""
+    if event.quarantine == Quarantine.OTHER_GATEWAY.value:
+        return None
+    return event.message_line_id
+
+
+def _begin(tx: Tx, page: Sequence[WatchedEvent]) -> _Count:
+    """What was counted before, of all that a page tells of."""
+    line_ids = [id_ for one in page for id_ in (_heard_line(one), one.failed_line_id)]
+    gateway_ids = [id_ for one in page for id_ in (one.message_gateway_id, one.failed_gateway_id)]
+    return _Count(
+        health.records(tx, {one for one in line_ids if one is not None}),
+        gateway_health.records(tx, {one for one in gateway_ids if one is not None}),
+    )
+
+
+def _due(tx: Tx, count: _Count, rules: Rules) -> list[int]:
+    """The lines that are to be looked at: they failed too often, or were heard while they rest."""
+    due = []
+    for line in health.lines_by_id(tx, count.lines):
+        record = count.lines[line.id]
+        was_heard = line.standing.out is OutReason.FAILING and record.rests == 0
+        failed = line.standing.out is None and line.id in count.failed
+        if was_heard or (failed and must_rest(record.fails_in_row, record.rests, rules)):
+            due.append(line.id)
+    return due

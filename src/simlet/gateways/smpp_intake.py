@@ -1,0 +1,223 @@
+"""What becomes of the messages of an SMPP session: read, handed over, answered.
+
+SMPP has no id for an inbound message. When a session is lost, the answers written last may not
+have arrived, and the SMSC sends those messages once more: the same SMS must not be kept under two
+ids. So each message without an id gets one of ours, and the last ones of a lost session are
+remembered: what comes again, on any session of the gateway, gets the id that it had.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from simlet.clock import Clock
+from simlet.domain.errors import Refused
+from simlet.domain.inbound import Inbound, Part
+from simlet.gateways.contract import Fate, Tools
+from simlet.log import get_log
+from simlet.wire.smpp import (
+    Command,
+    Frame,
+    MalformedPdu,
+    Status,
+    decode_data_sm,
+    decode_deliver_sm,
+    encode,
+    encode_answer,
+)
+from simlet.wire.smpp_message import Reading, is_receipt, read_message
+
+MAX_IN_DOUBT = 1000
+"""How many messages of one session may be in doubt; windows of SMSCs are far smaller."""
+
+MAX_REMEMBERED = 20_000
+
+_log = get_log("smpp")
+
+_Content = tuple[str, str, str, Part | None]
+
+
+_OURS = "smpp-"
+
+
+def _is_ours(message: Inbound) -> bool:
+    """Whether its id is one of ours; another's that looks so does no harm."""
+    return (message.source_id or "").startswith(_OURS)
+
+
+def _content(message: Inbound) -> _Content:
+    return message.to, message.sender, message.text, message.part
+
+
+@dataclass(slots=True)
+class Redelivered:
+    """The ids of messages of lost sessions, for a while: one memory for each gateway.
+
+    Attributes:
+        keep_s: how long an id is remembered, in seconds; 0 for not at all.
+    """
+
+    clock: Clock
+    keep_s: float
+    _ids: dict[_Content, deque[tuple[float, str]]] = field(default_factory=dict)
+    _count: int = 0
+
+    def remember(self, messages: Iterable[Inbound]) -> None:
+        """Takes messages whose answers may not have arrived."""
+        if not self.keep_s:
+            return
+        now_s = self.clock.monotonic_s()
+        self._forget_old(now_s)
+        for message in messages:
+            if message.source_id is None:
+                continue
+            while self._count >= MAX_REMEMBERED:
+                self._count -= len(self._ids.pop(next(iter(self._ids))))
+            ids = self._ids.setdefault(_content(message), deque())
+            ids.append((now_s + self.keep_s, message.source_id))
+            self._count += 1
+
+    def id_of(self, message: Inbound) -> str | None:
+        """The id that a message had when it came before; it is given once for each time."""
+        if not self._ids:
+            return None
+        ids = self._ids.get(_content(message))
+        while ids:
+            until_s, source_id = ids.popleft()
+            self._count -= 1
+            if until_s > self.clock.monotonic_s():
+                return source_id
+        self._ids.pop(_content(message), None)
+        return None
+
+    def _forget_old(self, now_s: float) -> None:
+        for content, ids in list(self._ids.items()):
+            while ids and ids[0][0] <= now_s:
+                ids.popleft()
+                self._count -= 1
+            if not ids:
+                del self._ids[content]
+
+
+@dataclass(frozen=True, slots=True)
+class _NoMessage:
+    """What is no message to keep.
+
+    Attributes:
+        answer: the PDU that is its answer.
+        reason: what is wrong with it; empty when nothing is.
+    """
+
+    answer: bytes
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Where the messages of one session go.
+
+    Attributes:
+        not_kept: what the SMSC is told of a message that it is to send again.
+        name: what the ids of the session hold; no other session's do.
+        answered: how many batches were answered: a mark for `arrived`.
+    """
+
+    tools: Tools
+    reading: Reading
+    not_kept: Status
+    redelivered: Redelivered
+    name: str
+    answered: int = 0
+    _counted: int = 0
+    _taken: int = 0
+    _is_lost: bool = False
+    # Messages with ids of ours, by the number of the batch that they came in.
+    _in_doubt: deque[tuple[int, list[Inbound]]] = field(default_factory=deque)
+    _in_doubt_count: int = 0
+
+    async def take(self, frames: Sequence[Frame]) -> bytes:
+        """Hands over what the frames hold; gives the answers to all of them, once it is kept."""
+        read = [self._read(frame) for frame in frames]
+        messages = [one for one in read if isinstance(one, Inbound)]
+        self._doubt([one for one in messages if _is_ours(one)])
+        fates = await self.tools.deliver(messages) if messages else []
+        if Fate.FAILED in fates:
+            self._note_failed(messages, fates)
+        self._note_unreadable(read)
+        outcomes = iter(fates)
+        answers = [
+            encode_answer(frame.command, self._status(next(outcomes)), frame.sequence)
+            if isinstance(one, Inbound)
+            else one.answer
+            for frame, one in zip(frames, read, strict=True)
+        ]
+        self.answered = self._taken
+        return b"".join(answers)
+
+    def arrived(self, mark: int) -> None:
+        """The answers to all that was taken up to a mark have arrived at the other side."""
+        while self._in_doubt and self._in_doubt[0][0] <= mark:
+            self._in_doubt_count -= len(self._in_doubt.popleft()[1])
+
+    def lost(self) -> None:
+        """The session is lost: what is in doubt, or is still taken, may come again."""
+        self._is_lost = True
+        self.redelivered.remember(one for _, batch in self._in_doubt for one in batch)
+        self._in_doubt.clear()
+        self._in_doubt_count = 0
+
+    def _read(self, frame: Frame) -> Inbound | _NoMessage:
+        try:
+            decode = decode_deliver_sm if frame.command == Command.DELIVER_SM else decode_data_sm
+            pdu = decode(frame.body)
+            if is_receipt(pdu):
+                return _NoMessage(encode_answer(frame.command, Status.ESME_ROK, frame.sequence))
+            self._counted += 1
+            own_id = f"{_OURS}{self.name}-{self._counted}"
+            message = read_message(pdu, self.reading, own_id)
+        except MalformedPdu as error:
+            return _NoMessage(
+                encode(Command.GENERIC_NACK, error.status, frame.sequence), str(error)
+            )
+        except Refused:
+            answer = encode_answer(frame.command, Status.ESME_RINVDSTADR, frame.sequence)
+            return _NoMessage(answer, "the destination is no number")
+        # What a lost session still held is no repetition of what it had before.
+        if message.source_id != own_id or self._is_lost:
+            return message
+        had_id = self.redelivered.id_of(message)
+        return replace(message, source_id=had_id) if had_id else message
+
+    def _note_failed(self, messages: list[Inbound], fates: list[Fate]) -> None:
+        # What is not kept has no id yet that could be met again.
+        kept = [
+            message
+            for message, fate in zip(messages, fates, strict=True)
+            if fate is not Fate.FAILED and _is_ours(message)
+        ]
+        if self._in_doubt and self._in_doubt[-1][0] == self._taken:
+            self._in_doubt_count += len(kept) - len(self._in_doubt[-1][1])
+            self._in_doubt[-1] = (self._taken, kept)
+        _log.warning("smpp_not_kept", gateway=self.tools.gateway, messages=fates.count(Fate.FAILED))
+
+    def _note_unreadable(self, read: Sequence[Inbound | _NoMessage]) -> None:
+        """Tells the log once for a batch: there may be a flood of them."""
+        reasons = [one.reason for one in read if isinstance(one, _NoMessage) and one.reason]
+        if reasons:
+            gateway = self.tools.gateway
+            _log.warning("smpp_unreadable", gateway=gateway, pdus=len(reasons), first=reasons[0])
+
+    def _doubt(self, messages: list[Inbound]) -> None:
+        self._taken += 1
+        if self._is_lost:
+            self.redelivered.remember(messages)
+            return
+        self._in_doubt.append((self._taken, messages))
+        self._in_doubt_count += len(messages)
+        while self._in_doubt_count > MAX_IN_DOUBT and len(self._in_doubt) > 1:
+            self._in_doubt_count -= len(self._in_doubt.popleft()[1])
+
+    def _status(self, fate: Fate) -> Status:
+        if fate is Fate.FAILED:
+            return self.not_kept
+        return Status.ESME_RX_R_APPN if fate is Fate.REFUSED else Status.ESME_ROK

@@ -1,0 +1,371 @@
+"""One SMPP session over one connection: bound, kept alive, emptied, unbound.
+
+Source: SMPP Protocol Specification v3.4, issue 1.2: sessions 2.2, error handling 3.3, timers 7.2.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from simlet.clock import Clock
+from simlet.gateways.smpp_intake import Intake
+from simlet.log import get_log
+from simlet.wire.smpp import (
+    Bind,
+    Command,
+    Frame,
+    FrameFault,
+    FrameReader,
+    Status,
+    encode,
+    is_response,
+)
+
+MAX_BATCH = 500
+STOP_S = 2.0
+"""How long the end of a session may take when it is stopped."""
+
+# What may wait to be handed over before nothing more is read; far beyond any agreed window.
+_MAX_WAITING = 2000
+_MAX_WAITING_OCTETS = 4 * 1024 * 1024
+_MAX_UNKNOWN = 10
+_CLOSED = "the other side closed the connection"
+_LAST_SEQUENCE = 0x7FFFFFFF
+
+_log = get_log("smpp")
+
+
+class SessionEnded(Exception):  # noqa: N818 - it need not be an error
+    """The session is over; the message is a clause that says why."""
+
+
+class BindRefused(SessionEnded):
+    """The SMSC does not take us.
+
+    Attributes:
+        status: what it answered, see `simlet.wire.smpp.Status`.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the bind was refused: {_status_name(status)}")
+        self.status = status
+
+
+def _status_name(status: int) -> str:
+    try:
+        return f"{Status(status).name} (0x{status:02X})"
+    except ValueError:
+        return f"0x{status:08X}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things may take, in seconds.
+
+    Attributes:
+        enquire_link_s: from one enquire_link of ours to the next.
+        response_timeout_s: how long an answer may take.
+    """
+
+    enquire_link_s: float
+    response_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Farewell:
+    reason: str
+    last_word: bytes
+
+
+class Session(asyncio.Protocol):
+    """The protocol of one connection.
+
+    Args:
+        gateway: its name, for the log.
+        alive: is called whenever the other side has answered an enquire_link.
+    """
+
+    def __init__(
+        self, gateway: str, intake: Intake, clock: Clock, pace: Pace, alive: Callable[[], None]
+    ) -> None:
+        self._gateway = gateway
+        self._intake = intake
+        self._clock = clock
+        self._pace = pace
+        self._alive = alive
+        self._reader = FrameReader()
+        self._waiting: deque[Frame] = deque()
+        self._waiting_octets = 0
+        self._answers: list[bytes] = []
+        self._arrived = asyncio.Event()
+        self._heard = 0
+        self._sequence = 0
+        self._expected: dict[int, asyncio.Future[int]] = {}
+        self._farewell: _Farewell | None = None
+        self._stopping = False
+        self._leaving = False
+        self._unknown: set[int] = set()
+        self._reading = True
+        self._held = False
+        self._writable = True
+        self._transport: asyncio.Transport
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._intake.lost()
+        broken = exc is not None and not isinstance(exc, ConnectionResetError)
+        self._end("the connection broke" if broken else _CLOSED)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended.done() or self._farewell is not None:
+            return
+        frames = self._reader.feed(data)
+        self._heard += len(frames)
+        for frame in frames:
+            if frame.command in _MESSAGES:
+                self._waiting.append(frame)
+                self._waiting_octets += len(frame.body)
+            else:
+                self._answer(frame)
+        if self._answers:
+            # One write for all of them: there may be a flood, or nobody there any more.
+            self._write(b"".join(self._answers))
+            self._answers.clear()
+        if self._waiting:
+            self._arrived.set()
+            self._read_on_if_there_is_room()
+        if self._reader.fault is not None:
+            self._part_for(self._reader.fault)
+
+    def eof_received(self) -> bool:
+        # What it sent before it left is answered all the same; TLS has no such half.
+        self._part(_CLOSED, b"")
+        return self._transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        # Whoever does not read our answers is not read from either.
+        self._writable = False
+        self._read_on_if_there_is_room()
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._read_on_if_there_is_room()
+
+    # What the driver calls.
+
+    async def bind(self, bind: Bind, command: Command) -> None:
+        """Binds.
+
+        Raises:
+            BindRefused: the SMSC answered that it does not want us.
+            SessionEnded: it closed the connection.
+            TimeoutError: it did not answer in time.
+        """
+        sequence = self._next_sequence()
+        answered = self._expect(sequence)
+        self._transport.write(bind.encode(command, sequence))
+        try:
+            async with asyncio.timeout(self._pace.response_timeout_s):
+                await self._answer_or_end(answered)
+        except TimeoutError:
+            raise TimeoutError("no answer to the bind") from None
+        finally:
+            self._expected.pop(sequence, None)
+        if not answered.done():
+            raise SessionEnded(self._ended.result())
+        if answered.result() != Status.ESME_ROK:
+            raise BindRefused(answered.result())
+
+    async def serve(self) -> None:
+        """Takes messages until the session ends, which it always does by raising.
+
+        When it is cancelled, what was handed over is answered, and the other side hears that we
+        leave; this takes `STOP_S` at most.
+
+        Raises:
+            SessionEnded: the other side left, or is not to be used any more.
+        """
+        working = asyncio.create_task(self._take_messages())
+        enquiring = asyncio.create_task(self._enquire())
+        try:
+            await asyncio.wait({working, enquiring}, return_when=asyncio.FIRST_COMPLETED)
+            if enquiring.done():
+                enquiring.result()
+            # What is being kept is waited for: messages of the next session come behind it.
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            await self._within_stop_time(self._leave(working))
+            raise
+        finally:
+            working.cancel()
+            enquiring.cancel()
+            self._intake.lost()
+            self.abort()
+            await asyncio.gather(working, enquiring, return_exceptions=True)
+        raise SessionEnded(self._ended.result())
+
+    def abort(self) -> None:
+        """Drops the connection, if there still is one."""
+        self._end("it was stopped")
+        self._transport.abort()
+
+    # Messages.
+
+    async def _take_messages(self) -> None:
+        """Hands over whatever has come, in order, and answers it, until the session ends."""
+        while not self._stopping:
+            if self._waiting:
+                # Also when the connection is gone by now: what has come is not lost.
+                answers = await self._intake.take(self._next_batch())
+                self._write(answers)
+                self._read_on_if_there_is_room()
+            elif self._ended.done():
+                return
+            elif self._farewell is not None:
+                self._say(self._farewell)
+            else:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def _next_batch(self) -> list[Frame]:
+        waiting = self._waiting
+        batch = [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
+        self._waiting_octets -= sum(len(frame.body) for frame in batch)
+        return batch
+
+    def _read_on_if_there_is_room(self) -> None:
+        full = len(self._waiting) >= _MAX_WAITING or self._waiting_octets >= _MAX_WAITING_OCTETS
+        self._held = full
+        reading = self._writable and not full
+        if self._ended.done() or reading is self._reading:
+            return
+        self._reading = reading
+        if reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    # All other PDUs.
+
+    def _answer(self, frame: Frame) -> None:
+        if is_response(frame.command):
+            answered = self._expected.get(frame.sequence)
+            if answered is not None and not answered.done():
+                answered.set_result(frame.status)
+        elif frame.command == Command.ENQUIRE_LINK:
+            self._answers.append(encode(Command.ENQUIRE_LINK_RESP, 0, frame.sequence))
+        elif frame.command == Command.UNBIND:
+            resp = encode(Command.UNBIND_RESP, Status.ESME_ROK, frame.sequence)
+            self._part("the other side unbound", resp)
+        elif frame.command != Command.ALERT_NOTIFICATION:
+            self._note_unknown(frame.command)
+            status = Status.ESME_RINVCMDID
+            self._answers.append(encode(Command.GENERIC_NACK, status, frame.sequence))
+
+    def _note_unknown(self, command: int) -> None:
+        """Tells the log of each such PDU once, and of a few alone: there may be a flood of them."""
+        if command not in self._unknown and len(self._unknown) < _MAX_UNKNOWN:
+            self._unknown.add(command)
+            _log.warning("smpp_pdu_unknown", gateway=self._gateway, command=command)
+
+    def _part_for(self, fault: FrameFault) -> None:
+        _log.warning("smpp_length_impossible", gateway=self._gateway, octets=fault.length)
+        nack = encode(Command.GENERIC_NACK, Status.ESME_RINVCMDLEN, fault.sequence)
+        self._part("a PDU of an impossible length came", nack)
+
+    def _part(self, reason: str, last_word: bytes) -> None:
+        """Ends the session as soon as all that came before is answered."""
+        self._farewell = self._farewell or _Farewell(reason, last_word)
+        self._arrived.set()
+        if self._leaving:
+            self._say(self._farewell)
+
+    def _say(self, farewell: _Farewell) -> None:
+        self._write(farewell.last_word)
+        self._end(farewell.reason)
+        self._transport.close()
+
+    async def _enquire(self) -> None:
+        """Asks now and then whether the other side is there, and ends the session when not."""
+        rest_s = self._pace.enquire_link_s
+        while True:
+            await self._clock.sleep(rest_s)
+            heard, mark = self._heard, self._intake.answered
+            sequence = self._next_sequence()
+            answered = self._expect(sequence)
+            answered.add_done_callback(partial(self._confirm, mark))
+            self._send(Command.ENQUIRE_LINK, Status.ESME_ROK, sequence)
+            await self._clock.sleep(self._pace.response_timeout_s)
+            self._expected.pop(sequence, None)
+            # Whatever comes is a sign of life; while we ourselves do not read, nothing can.
+            if self._heard == heard and not self._held:
+                self._end("no answer to enquire_link")
+                self._transport.abort()
+                return
+            rest_s = max(self._pace.enquire_link_s - self._pace.response_timeout_s, 0.1)
+
+    def _confirm(self, mark: int, _: object) -> None:
+        # Octets arrive in order: who answers this has read all that was written before it.
+        self._intake.arrived(mark)
+        self._alive()
+
+    # Ends.
+
+    def _end(self, reason: str) -> None:
+        if not self._ended.done():
+            self._ended.set_result(reason)
+            self._arrived.set()
+
+    async def _leave(self, working: "asyncio.Task[None]") -> None:
+        self._stopping = True
+        self._arrived.set()
+        await asyncio.wait({working})
+        if self._farewell is not None:
+            self._say(self._farewell)
+        if self._ended.done():
+            return
+        self._leaving = True
+        sequence = self._next_sequence()
+        answered = self._expect(sequence)
+        self._send(Command.UNBIND, Status.ESME_ROK, sequence)
+        await self._answer_or_end(answered)
+
+    async def _within_stop_time(self, leaving: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                await leaving
+        except TimeoutError:
+            _log.warning("smpp_not_unbound", gateway=self._gateway)
+
+    # Writing.
+
+    def _send(self, command: Command, status: Status, sequence: int) -> None:
+        self._write(encode(command, status, sequence))
+
+    def _write(self, octets: bytes) -> None:
+        if not self._ended.done():
+            self._transport.write(octets)
+
+    def _expect(self, sequence: int) -> "asyncio.Future[int]":
+        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._expected[sequence] = answered
+        return answered
+
+    async def _answer_or_end(self, answered: "asyncio.Future[int]") -> None:
+        either: set[asyncio.Future[Any]] = {answered, self._ended}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+
+    def _next_sequence(self) -> int:
+        self._sequence = self._sequence % _LAST_SEQUENCE + 1
+        return self._sequence
+
+
+_MESSAGES = frozenset({int(Command.DELIVER_SM), int(Command.DATA_SM)})

@@ -1,0 +1,276 @@
+"""Statements for how lines do: what their equipment tells, and what came of their rentals."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from simlet.domain.health import Reception
+from simlet.domain.line_health import OutReason, Record, Standing
+from simlet.store.pool import ids_table
+from simlet.store.sql import Row, Sql, Tx
+
+_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
+_EVENTS = Sql(
+    "SELECT e.seq, e.kind, e.at_ms, m.gateway_id, m.line_id, m.quarantine, "
+    "r.line_id, l.gateway_id, r.created_at_ms, r.price_dong "
+    "FROM (SELECT seq, kind, at_ms, rental_id, message_id FROM events "
+    "WHERE seq > :after ORDER BY seq LIMIT :limit) e "
+    "LEFT JOIN messages m ON m.id = e.message_id "
+    "AND e.kind IN ('message.kept', 'message.quarantined') "
+    "LEFT JOIN rentals r ON r.id = e.rental_id AND e.kind = 'rental.expired' "
+    "LEFT JOIN lines l ON l.id = r.line_id ORDER BY e.seq"
+)
+_STANDING = (
+    "SELECT l.id, l.gateway_id, l.out_reason, h.reception, h.fails_in_row, h.rests, "
+    "g.lines_out, h.probe_at_ms, h.port, l.iccid, l.number, l.state, h.line_id FROM lines l "
+    "LEFT JOIN line_health h ON h.line_id = l.id "
+    "LEFT JOIN gateway_health g ON g.gateway_id = l.gateway_id "
+)
+_BY_IDS = Sql(f"{_STANDING} WHERE l.id IN {_IDS} ORDER BY l.id")
+_BY_ICCIDS = Sql(f"{_STANDING} WHERE l.iccid IN {{texts}}")
+_BY_NUMBERS = Sql(f"{_STANDING} WHERE l.number IN {{texts}} AND l.state <> 'retired'")
+_BY_PORTS = Sql(
+    f"{_STANDING} WHERE l.gateway_id = :gateway_id AND l.state <> 'retired' AND h.port IN {{texts}}"
+)
+_DUE = Sql(
+    "SELECT line_id FROM line_health WHERE probe_at_ms IS NOT NULL AND probe_at_ms <= :now_ms "
+    "ORDER BY probe_at_ms, line_id LIMIT :limit"
+)
+_IN_POOL_OF = Sql(
+    "SELECT id FROM lines WHERE gateway_id = :gateway_id AND id > :after "
+    "AND state = 'active' AND out_reason IS NULL ORDER BY id LIMIT :limit"
+)
+_OUT_WITH = Sql(
+    "SELECT id FROM lines WHERE gateway_id = :gateway_id AND id > :after "
+    "AND state = 'active' AND out_reason = 'gateway_down' ORDER BY id LIMIT :limit"
+)
+_RECORDS = Sql(
+    "SELECT line_id, message_at_ms, day, messages_today, fails_in_row, rests, released_dong "
+    f"FROM line_health WHERE line_id IN {_IDS}"
+)
+# `WHERE TRUE` tells SQLite that ON CONFLICT is no join's condition.
+_SET_RECORDS = Sql(
+    "INSERT INTO line_health (line_id, message_at_ms, day, messages_today, fails_in_row, rests, "
+    "released_dong) SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), "
+    "CAST(value ->> 2 AS INTEGER), CAST(value ->> 3 AS INTEGER), CAST(value ->> 4 AS INTEGER), "
+    "CAST(value ->> 5 AS INTEGER), CAST(value ->> 6 AS BIGINT) FROM {table} WHERE TRUE "
+    "ON CONFLICT (line_id) DO UPDATE SET message_at_ms = excluded.message_at_ms, "
+    "day = excluded.day, messages_today = excluded.messages_today, "
+    "fails_in_row = excluded.fails_in_row, rests = excluded.rests, "
+    "released_dong = excluded.released_dong"
+)
+_LOOK_AT = Sql(f"UPDATE line_health SET probe_at_ms = :at_ms WHERE line_id IN {_IDS}")
+_SET_STANDINGS = Sql(
+    "INSERT INTO line_health (line_id, fails_in_row, rests, probe_at_ms, out_since_ms) "
+    "SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS INTEGER), "
+    "CAST(value ->> 2 AS INTEGER), CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT) "
+    "FROM {table} WHERE TRUE ON CONFLICT (line_id) DO UPDATE SET "
+    "fails_in_row = excluded.fails_in_row, rests = excluded.rests, "
+    "probe_at_ms = excluded.probe_at_ms, "
+    # The first reason to be out is when it left, whatever reasons came to it later.
+    "out_since_ms = CASE WHEN excluded.out_since_ms IS NULL THEN NULL "
+    "ELSE coalesce(line_health.out_since_ms, excluded.out_since_ms) END"
+)
+_SET_REPORTS = Sql(
+    "INSERT INTO line_health (line_id, port, reception, signal_dbm, operator, imsi, seen_at_ms, "
+    "probe_at_ms) SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, "
+    "CAST(value ->> 3 AS SMALLINT), value ->> 4, value ->> 5, CAST(value ->> 6 AS BIGINT), "
+    "CAST(value ->> 7 AS BIGINT) FROM {table} WHERE TRUE "
+    "ON CONFLICT (line_id) DO UPDATE SET port = excluded.port, reception = excluded.reception, "
+    "signal_dbm = excluded.signal_dbm, "
+    "operator = coalesce(excluded.operator, line_health.operator), "
+    "imsi = coalesce(excluded.imsi, line_health.imsi), "
+    "seen_at_ms = coalesce(excluded.seen_at_ms, line_health.seen_at_ms), "
+    "probe_at_ms = excluded.probe_at_ms"
+)
+_ATTACH = Sql(f"UPDATE lines SET gateway_id = :gateway_id WHERE id IN {_IDS}")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedEvent:
+    """What the event log tells of lines and gateways.
+
+    Attributes:
+        message_gateway_id: of a message, the gateway that it came through.
+        message_line_id: of a message, the line that it came to; None when it came to none.
+        quarantine: of a message, why it has no owner.
+        failed_line_id: of a rental that expired, its line.
+        failed_gateway_id: of a rental that expired, the gateway of its line.
+        created_at_ms: of a rental that expired, when it began.
+        price_dong: of a rental that expired, what was given back.
+    """
+
+    seq: int
+    kind: str
+    at_ms: int
+    message_gateway_id: int | None
+    message_line_id: int | None
+    quarantine: str | None
+    failed_line_id: int | None
+    failed_gateway_id: int | None
+    created_at_ms: int | None
+    price_dong: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthOf:
+    """A line, how it stands, and where it was seen last; `known` when anything was recorded."""
+
+    id: int
+    gateway_id: int | None
+    standing: Standing
+    port: str | None
+    iccid: str
+    number: str
+    retired: bool
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    """What is to be recorded of a line: what its equipment told, and when to look at it.
+
+    Without `seen_at_ms` it was not the line itself that was seen.
+    """
+
+    line_id: int
+    port: str | None
+    reception: Reception
+    signal_dbm: int | None
+    operator: str | None
+    imsi: str | None
+    seen_at_ms: int | None
+    look_at_ms: int | None
+
+
+def watched_events(tx: Tx, after: int, limit: int) -> list[WatchedEvent]:
+    """A page of the event log, with what it means for lines and gateways."""
+    return [WatchedEvent(*row) for row in tx.rows(_EVENTS, after=after, limit=limit)]
+
+
+def _health_of(row: Row) -> HealthOf:
+    standing = Standing(
+        out=None if row[2] is None else OutReason(row[2]),
+        reception=None if row[3] is None else Reception(row[3]),
+        fails_in_row=row[4] or 0,
+        rests=row[5] or 0,
+        gateway_out=bool(row[6]),
+        look_at_ms=row[7],
+    )
+    return HealthOf(
+        id=row[0],
+        gateway_id=row[1],
+        standing=standing,
+        port=row[8],
+        iccid=row[9],
+        number=row[10],
+        retired=row[11] == "retired",
+        known=row[12] is not None,
+    )
+
+
+def lines_by_id(tx: Tx, line_ids: Iterable[int]) -> list[HealthOf]:
+    """Lines in the order of their ids."""
+    return [_health_of(row) for row in tx.rows(_BY_IDS, table=ids_table(line_ids))]
+
+
+def lines_by_iccid(tx: Tx, iccids: Sequence[str]) -> dict[str, HealthOf]:
+    """Lines by their ICCIDs, retired ones too."""
+    found = map(_health_of, tx.rows(_BY_ICCIDS, texts=_array(iccids)))
+    return {one.iccid: one for one in found}
+
+
+def lines_by_number(tx: Tx, numbers: Sequence[str]) -> dict[str, HealthOf]:
+    """Lines in use by their numbers."""
+    found = map(_health_of, tx.rows(_BY_NUMBERS, texts=_array(numbers)))
+    return {one.number: one for one in found}
+
+
+def lines_by_port(tx: Tx, gateway_id: int, ports: Sequence[str]) -> list[HealthOf]:
+    """A gateway's lines in use that were seen last in one of these ports."""
+    rows = tx.rows(_BY_PORTS, gateway_id=gateway_id, texts=_array(ports))
+    return [_health_of(row) for row in rows]
+
+
+def _array(texts: Sequence[str]) -> str:
+    return msgspec.json.encode(texts).decode()
+
+
+def due_lines(tx: Tx, now_ms: int, limit: int) -> list[int]:
+    """The ids of lines that are to be looked at, the longest overdue first."""
+    return [row[0] for row in tx.rows(_DUE, now_ms=now_ms, limit=limit)]
+
+
+def lines_to_follow(
+    tx: Tx, gateway_id: int, *, lines_out: bool, after: int, limit: int
+) -> list[int]:
+    """The ids of a gateway's lines that do not follow it yet, from behind one."""
+    statement = _IN_POOL_OF if lines_out else _OUT_WITH
+    rows = tx.rows(statement, gateway_id=gateway_id, after=after, limit=limit)
+    return [row[0] for row in rows]
+
+
+def records(tx: Tx, line_ids: Iterable[int]) -> dict[int, Record]:
+    """What came of lines so far, by their ids; none for those of which nothing is known."""
+    return {row[0]: Record(*row[1:]) for row in tx.rows(_RECORDS, table=ids_table(line_ids))}
+
+
+def set_records(tx: Tx, of_lines: Iterable[tuple[int, Record]]) -> None:
+    """Records what came of lines."""
+    table = [(line_id, *record_row(one)) for line_id, one in of_lines]
+    if table:
+        tx.run(_SET_RECORDS, table=msgspec.json.encode(table).decode())
+
+
+def record_row(one: Record) -> tuple[int | None, ...]:
+    """A record as a row of a `{table}`."""
+    return (
+        one.heard_at_ms,
+        one.day,
+        one.messages_today,
+        one.fails_in_row,
+        one.rests,
+        one.released_dong,
+    )
+
+
+def ask_for_look(tx: Tx, line_ids: Sequence[int], at_ms: int) -> None:
+    """Has lines of which something is known looked at."""
+    if line_ids:
+        tx.run(_LOOK_AT, at_ms=at_ms, table=ids_table(line_ids))
+
+
+def set_standings(tx: Tx, standings: Iterable[tuple[int, Standing]], now_ms: int) -> None:
+    """Records how lines stand after a look, but for their reasons; see `pool.set_reasons`."""
+    table = [
+        (line_id, one.fails_in_row, one.rests, one.look_at_ms, None if one.out is None else now_ms)
+        for line_id, one in standings
+    ]
+    if table:
+        tx.run(_SET_STANDINGS, table=msgspec.json.encode(table).decode())
+
+
+def set_reports(tx: Tx, reports: Iterable[NewReport]) -> None:
+    """Records what equipment told; no line stands twice among the reports."""
+    table = [
+        (
+            one.line_id,
+            one.port,
+            one.reception.value,
+            one.signal_dbm,
+            one.operator,
+            one.imsi,
+            one.seen_at_ms,
+            one.look_at_ms,
+        )
+        for one in reports
+    ]
+    if table:
+        tx.run(_SET_REPORTS, table=msgspec.json.encode(table).decode())
+
+
+def attach(tx: Tx, line_ids: Sequence[int], gateway_id: int) -> None:
+    """Makes lines a gateway's own."""
+    if line_ids:
+        tx.run(_ATTACH, gateway_id=gateway_id, table=ids_table(line_ids))

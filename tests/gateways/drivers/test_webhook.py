@@ -1,0 +1,464 @@
+import base64
+import json
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+from urllib.parse import quote, quote_from_bytes, urlencode
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateways.drivers.cases_webhook import BEARER, FORM, JSON, get, post
+from simlet.domain.errors import Refused
+from simlet.domain.health import GatewayReport
+from simlet.domain.inbound import Inbound, Part
+from simlet.domain.signing import hash_secret
+from simlet.flows.manage_gateways import add_gateway
+from simlet.gateways.contract import Fate, HttpAnswer, HttpRequest, Value
+from simlet.gateways.drivers.webhook import KIND, TEMPLATES
+from simlet.gateways.posted import MAX_ID_CHARS, MAX_MESSAGES, MAX_SENDER_CHARS, MAX_TEXT_CHARS
+from simlet.gateways.settings import check_settings
+from simlet.testing.clock import START_MS
+from simlet.testing.driver_kit import SECRET, Office
+from simlet.testing.site import Site
+
+pytestmark = pytest.mark.anyio
+
+TO = "+84912345678"
+ONE = {"to": "0912345678", "from": "Yahoo", "text": "486460"}
+
+
+async def ask(
+    request: HttpRequest, office: Office | None = None, /, **settings: Value
+) -> tuple[HttpAnswer, list[Inbound]]:
+    """The answer to a request, and what was handed over for it."""
+    office = office or Office()
+    driver = KIND.make(office.tools(KIND, settings))
+    return await driver.answer(request), office.handed_over
+
+
+async def read(request: HttpRequest, **settings: Value) -> Inbound:
+    """The one message of a request that is taken."""
+    answer, handed = await ask(request, **settings)
+    assert answer.status == 200, answer.body
+    (one,) = handed
+    return one
+
+
+def posted(body: Any, query: str = "") -> HttpRequest:
+    return post(json.dumps(body).encode(), query=query)
+
+
+def form(fields: dict[str, Any]) -> HttpRequest:
+    return post(urlencode(fields).encode(), FORM)
+
+
+# Where the secret is
+
+
+def _basic(text: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+SHOWN = [
+    ({}, BEARER, {}, ""),
+    ({}, {"authorization": SECRET}, {}, ""),
+    ({"secret_name": "X-Api-Key"}, {"x-api-key": SECRET}, {}, ""),
+    ({"secret_in": "query", "secret_name": "key"}, {}, {}, f"key={quote(SECRET)}"),
+    ({"secret_in": "body", "secret_name": "auth.key"}, {}, {"auth": {"key": SECRET}}, ""),
+    ({"secret_in": "basic"}, _basic(f"anybody:{SECRET}"), {}, ""),
+]
+
+
+@pytest.mark.parametrize(("settings", "headers", "more", "query"), SHOWN)
+async def test_the_secret_is_shown_where_it_was_set(
+    settings: dict[str, Value], headers: dict[str, str], more: dict[str, Any], query: str
+) -> None:
+    body = json.dumps(ONE | more).encode()
+    request = HttpRequest("POST", "", {"content-type": JSON, **headers}, body, query=query)
+    assert (await ask(request, **settings))[0].status == 200
+
+
+@pytest.mark.parametrize("settings", [shown[0] for shown in SHOWN], ids=str)
+async def test_a_wrong_secret_is_refused_wherever_it_is_and_not_repeated(
+    settings: dict[str, Value],
+) -> None:
+    wrong = "sg_a-wrong-one"
+    body = json.dumps(ONE | {"auth": {"key": wrong}}).encode()
+    for header in ({"authorization": f"Bearer {wrong}", "x-api-key": wrong}, _basic(f"a:{wrong}")):
+        headers = {"content-type": JSON, **header}
+        request = HttpRequest("POST", "", headers, body, query=f"key={wrong}&secret={wrong}")
+        answer, handed = await ask(request, **settings)
+        assert (answer.status, handed) == (401, [])
+        assert wrong.encode() not in answer.body
+
+
+async def test_a_secret_of_the_body_is_not_taken_from_the_query() -> None:
+    settings: dict[str, Value] = {"secret_in": "body", "secret_name": "secret"}
+    request = replace(posted(ONE, query=f"secret={SECRET}"), headers={})
+    assert (await ask(request, **settings))[0].status == 401
+    assert (await ask(posted([]), **settings))[0].status == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !", "Basic /w==", "Bearer", f"Basic {SECRET}", "", "é"]
+)
+async def test_a_header_that_holds_no_secret_is_refused(header: str) -> None:
+    for where in ("basic", "header"):
+        request = replace(posted(ONE), headers={"authorization": header})
+        assert (await ask(request, secret_in=where))[0].status == 401
+
+
+# Where the fields are
+
+
+async def test_fields_are_found_at_paths_and_a_whole_name_comes_first() -> None:
+    body = {
+        "event": {"data": [{"number": "0912345678", "who": {"name": "Yahoo"}, "say": "1"}]},
+        "event.id": "7",
+        "event.data.0.say": "2",
+    }
+    settings: dict[str, Value] = {
+        "to": "event.data.0.number",
+        "from": "event.data.0.who.name",
+        "text": "event.data.0.say",
+        "id": "event.id",
+    }
+    one = await read(posted(body), **settings)
+    assert (one.to, one.sender, one.text, one.source_id) == (TO, "Yahoo", "2", "7")
+
+
+async def test_what_an_item_does_not_tell_is_told_by_the_whole() -> None:
+    body = {"to": "0912345678", "data": {"list": [{"from": "A", "text": "1"}, {"text": "2"}]}}
+    _, handed = await ask(posted(body | {"from": "Z"}), items="data.list")
+    assert [(one.to, one.sender, one.text) for one in handed] == [(TO, "A", "1"), (TO, "Z", "2")]
+
+
+async def test_the_number_of_the_only_line_holds_where_none_is_told() -> None:
+    told = await read(posted(ONE), number="0987654321")
+    untold = await read(posted({"from": "x", "text": "y"}), number="0987654321")
+    never = await read(posted(ONE), number="0987654321", to="-")
+    assert (told.to, untold.to, never.to) == (TO, "+84987654321", "+84987654321")
+
+
+async def test_a_message_of_a_port_that_is_not_set_is_kept_and_shown_to_the_operator() -> None:
+    office = Office()
+    body = {"port": "9", "from": "x", "text": "y"}
+    answer, handed = await ask(posted(body), office, port="port", numbers="1=0912345678")
+    assert answer.status == 200
+    assert [one.to for one in handed] == [""]
+    assert any("'9'" in one.detail for one in office.reports if isinstance(one, GatewayReport))
+
+
+@pytest.mark.parametrize(
+    ("iccid", "known"),
+    [("89840200011234567890", True), ("8984020001123456789F", True), ("123", False)],
+)
+async def test_the_iccid_tells_the_line_when_it_is_one(iccid: str, known: bool) -> None:
+    body = {"sim": iccid, "from": "x", "text": "y"}
+    answer, handed = await ask(posted(body), iccid="sim", to="-")
+    assert answer.status == (200 if known else 400)
+    assert [one.iccid for one in handed] == ([iccid.rstrip("F")] if known else [])
+
+
+@pytest.mark.parametrize(
+    ("gone", "named"), [("to", "to"), ("from", "from"), ("text", "text")], ids=str
+)
+async def test_a_missing_field_is_named(gone: str, named: str) -> None:
+    answer, handed = await ask(posted({k: v for k, v in ONE.items() if k != gone}))
+    assert (answer.status, handed) == (400, [])
+    assert json.loads(answer.body)["error"].startswith(f"{named}:")
+    assert b"486460" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"to": "nobody"},
+        {"to": "1" * 16},
+        {"to": ["0912345678"]},
+        {"to": {}},
+        {"text": True},
+        {"text": "x" * (MAX_TEXT_CHARS + 1)},
+        {"from": "x" * (MAX_SENDER_CHARS + 1)},
+        {"id": "x" * (MAX_ID_CHARS + 1)},
+        {"sent_at": "486460486460"},
+    ],
+    ids=lambda changed: str(changed)[:40],
+)
+async def test_a_message_that_cannot_be_one_is_refused_beside_a_good_one(
+    changed: dict[str, Any],
+) -> None:
+    answer, handed = await ask(posted([ONE, ONE | changed]))
+    assert answer.status == 400
+    assert len(handed) == 1
+    assert b"486460" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "0912345678",
+        "912345678",
+        912345678,
+        "84912345678",
+        "+84 912.345.678",
+        "(0912) 345-678",
+        "0084 912 345 678",
+    ],
+)
+async def test_a_number_is_the_same_in_every_spelling(spelled: object) -> None:
+    assert (await read(posted(ONE | {"to": spelled}))).to == TO
+
+
+async def test_an_empty_text_and_an_empty_sender_are_kept() -> None:
+    one = await read(form(ONE | {"from": "", "text": "", "id": ""}))
+    assert (one.sender, one.text, one.source_id) == ("", "", None)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[" * 100_000, b"{}", b"[1]", b'"x"', b"\xff{", b"{" + b'"a":{' * 9000, b"%%%"]
+)
+async def test_a_body_that_holds_no_message_is_refused(body: bytes) -> None:
+    for content_type in (JSON, FORM, "text/plain"):
+        answer, handed = await ask(post(body, content_type))
+        assert (answer.status, handed) == (400, [])
+
+
+async def test_too_many_messages_and_too_many_fields_are_refused() -> None:
+    assert (await ask(posted([ONE] * (MAX_MESSAGES + 1))))[0].status == 400
+    assert (await ask(post(b"a=&" * 300, FORM)))[0].status == 400
+    assert (await ask(get("a=&" * 300), secret_in="query"))[0].status == 400
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("rfc3339", "2023-11-14T22:13:20Z"),
+        ("rfc3339", "2023-11-15T05:13:20+07:00"),
+        ("rfc3339", "2023-11-15 05:13:20"),
+        ("unix_s", 1_700_000_000),
+        ("unix_s", "1700000000.000"),
+        ("unix_ms", 1_700_000_000_000),
+        ("%d/%m/%Y %H:%M:%S", "15/11/2023 05:13:20"),
+        ("%Y%m%d%H%M%S %z", "20231114221320 +0000"),
+    ],
+)
+async def test_a_time_is_read_in_the_form_that_was_set(form: str, told: object) -> None:
+    one = await read(posted(ONE | {"sent_at": told}), sent_at_form=form)
+    assert one.sent_at_ms == START_MS
+
+
+@pytest.mark.parametrize("told", ["", 0, "0", None])
+async def test_a_clock_that_was_not_set_tells_no_time(told: object) -> None:
+    for form in ("unix_s", "unix_ms", "rfc3339"):
+        assert (await read(posted(ONE | {"sent_at": told}), sent_at_form=form)).sent_at_ms is None
+
+
+@given(told=st.text(max_size=20), form=st.sampled_from(["rfc3339", "unix_s", "%Y-%m-%d %H:%M:%S"]))
+async def test_any_time_is_read_or_refused(told: str, form: str) -> None:
+    answer, _ = await ask(posted(ONE | {"sent_at": told}), sent_at_form=form)
+    assert answer.status in {200, 400}
+
+
+# Texts
+
+
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60),
+    charset=st.sampled_from(["utf-8", "utf-16-be"]),
+)
+async def test_a_text_of_a_form_is_read_in_its_charset(text: str, charset: str) -> None:
+    body = f"to=0912345678&from=Yahoo&text={quote_from_bytes(text.encode(charset))}"
+    assert (await read(post(body.encode(), FORM), charset=charset)).text == text
+
+
+async def test_octets_that_are_no_text_are_kept_in_hex_as_damaged() -> None:
+    one = await read(post(b"to=0912345678&from=Yahoo&text=a%FF", FORM))
+    assert (one.text, one.damaged) == ("61FF", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "read_as", "damaged"),
+    [
+        ("TcOj", {"text_form": "base64"}, "Mã", False),
+        ("AE0A4w==", {"text_form": "base64", "charset": "utf-16-be"}, "Mã", False),
+        ("004D00E3", {"text_form": "hex", "charset": "utf-16-be"}, "Mã", False),
+        ("4dc3a3", {"text_form": "hex"}, "Mã", False),
+        ("Mã", {"text_form": "base64"}, "4DC3A3", True),
+        ("123", {"text_form": "hex"}, "313233", True),
+        ("00", {"text_form": "hex", "charset": "utf-16-be"}, "00", True),
+    ],
+)
+async def test_a_text_is_read_in_the_form_that_was_set(
+    text: str,
+    settings: dict[str, Value],
+    read_as: str,
+    damaged: bool,
+) -> None:
+    one = await read(posted(ONE | {"text": text}), **settings)
+    assert (one.text, one.damaged) == (read_as, damaged)
+
+
+def kannel(**fields: str) -> HttpRequest:
+    """What smsbox asks for, with fields whose values are percent-encoded already."""
+    told = {"to": "84912345678", "from": "VIETTEL", "text": "x", "secret": SECRET} | fields
+    return get("&".join(f"{name}={value}" for name, value in told.items()))
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"text": "%00M%00%E3", "coding": "2", "charset": "UTF-16BE"}, "Mã"),
+        ({"text": "%00M%00%E3", "coding": "2"}, "Mã"),
+        ({"text": "%00M%00%E3", "coding": "2", "charset": "UTF16-BE"}, "Mã"),
+        ({"text": "M%C3%A3", "coding": "2", "charset": "UTF-8"}, "Mã"),
+        ({"text": "M%E3", "coding": "0", "charset": "ISO-8859-1"}, "Mã"),
+        ({"text": "M%C3%A3", "coding": "0", "charset": "zip"}, "Mã"),
+        ({"text": "%00%FF", "coding": "1"}, "00FF"),
+        ({"text": "Ma+1", "coding": "1", "charset": "8-BIT"}, "Ma 1"),
+    ],
+)
+async def test_kannel_tells_how_a_text_is_coded(fields: dict[str, str], text: str) -> None:
+    assert (await read(kannel(**fields), template="kannel")).text == text
+
+
+@pytest.mark.parametrize(
+    ("udh", "part"),
+    [
+        ("%05%00%03%2A%02%01", Part(42, 2, 1)),
+        ("0500032A0201", Part(42, 2, 1)),
+        ("%06%08%04%01%02%03%02", Part(258, 3, 2)),
+        ("", None),
+        ("%05%00%03%2A%02", None),
+        ("%FF", None),
+        ("%05%00%03%2A%00%00", None),
+    ],
+)
+async def test_a_header_tells_which_part_it_is(udh: str, part: Part | None) -> None:
+    assert (await read(kannel(udh=udh), template="kannel")).part == part
+
+
+async def test_half_a_pair_stays_in_a_part_and_goes_in_a_whole_message() -> None:
+    half = {"text": "%00x%D8%3D", "coding": "2", "charset": "UTF-16BE"}
+    in_part = await read(kannel(udh="0500032A0201", **half), template="kannel")
+    alone = await read(kannel(**half), template="kannel")
+    assert (in_part.text, alone.text) == ("x\ud83d", "x\ufffd")
+
+
+# Answers
+
+
+@pytest.mark.parametrize(
+    ("fate", "status"),
+    [(Fate.KEPT, 200), (Fate.DUPLICATE, 200), (Fate.FAILED, 503), (Fate.REFUSED, 403)],
+)
+async def test_what_became_of_the_message_is_the_status(fate: Fate, status: int) -> None:
+    assert (await ask(posted(ONE), Office(fate=fate)))[0].status == status
+
+
+async def test_kannel_is_not_told_to_ask_again_for_what_is_another_gateways() -> None:
+    refused = Office(fate=Fate.REFUSED)
+    assert (await ask(kannel(), refused, template="kannel"))[0].status == 200
+    assert (await ask(kannel(), refused, template="kannel", refused_status=410))[0].status == 410
+
+
+async def test_the_answer_is_what_was_set() -> None:
+    told, _ = await ask(posted(ONE), answer="ACK", answer_type="text/x-ack", answer_status=202)
+    assert told == HttpAnswer(202, b"ACK", "text/x-ack")
+    assert (await ask(posted(ONE)))[0].body == b"OK"
+    assert (await ask(posted(ONE), answer="-"))[0].body == b""
+
+
+async def test_as_long_as_one_message_is_to_come_again_all_are() -> None:
+    office = Office(fate=Fate.FAILED)
+    answer, _ = await ask(posted([ONE, ONE | {"to": "nobody"}]), office)
+    assert answer.status == 503
+
+
+@pytest.mark.parametrize(("method", "route", "status"), [("HEAD", "", 405), ("GET", "x", 404)])
+async def test_other_methods_and_addresses_are_none(method: str, route: str, status: int) -> None:
+    assert (await ask(HttpRequest(method, route, BEARER, b"")))[0].status == status
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sent_at_form": "%H:%M"},
+        {"sent_at_form": "nonsense"},
+        {"sent_at_form": "%"},
+        {"zone": "Asia/Saigon"},
+        {"zone": "+25:00"},
+        {"numbers": "1"},
+        {"number": "nobody"},
+        {"text": "-"},
+        {"to": "-"},
+        {"charset": "punycode"},
+        {"secret_in": "nowhere"},
+        {"answer_type": "a\r\nb"},
+        {"refused_status": 100},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_work_are_refused_when_they_are_set(
+    settings: dict[str, Value],
+) -> None:
+    with pytest.raises(Refused):
+        check_settings(KIND, settings)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_works_as_it_is(template: str) -> None:
+    check_settings(KIND, {"template": template})
+
+
+@given(
+    body=st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["to", "from", "text", "sms", "id", "sent_at"]), inner
+            )
+        ),
+    ),
+    template=st.sampled_from(sorted(TEMPLATES)),
+)
+async def test_any_json_is_taken_or_refused(body: Any, template: str) -> None:
+    request = replace(posted(body), query=f"secret={SECRET}")
+    assert (await ask(request, template=template))[0].status in {200, 400}
+
+
+# Through the server
+
+
+async def test_every_way_to_post_reaches_a_rental_through_the_server(site: Site) -> None:
+    world = site.world
+    settings, now_ms = check_settings(KIND, {"secret_in": "query", "secret_name": "key"}), START_MS
+    await world.db.write(add_gateway, "w", KIND.name, settings, hash_secret(SECRET), now_ms)
+    await world.service(4)
+    await world.lines("0912345678", gateway="w")
+    dealer = await world.dealer()
+    rented = await world.rent(dealer, 4)
+
+    path = f"/gateways/w?key={SECRET}"
+    multipart = aiohttp.FormData(default_to_multipart=True)
+    for name, value in (ONE | {"id": "2"}).items():
+        multipart.add_field(name, value)
+    replies = [
+        await site.get(f"{path}&{urlencode(ONE | {'id': '1'})}"),
+        await site.request("POST", path, data=multipart),
+        await site.request("POST", path, data=ONE | {"id": "3"}),
+        await site.post(path, ONE | {"id": "4"}),
+        await site.post(path, ONE | {"id": "4"}),
+        await site.post("/gateways/w?key=wrong", ONE | {"id": "5"}),
+        await site.request("POST", path, data=BytesIO(bytes(10_000_000))),
+    ]
+    assert [one.status for one in replies] == [200, 200, 200, 200, 200, 401, 413]
+    assert (await world.rental(dealer, rented.rental.id)).code == "486460"
+    assert len(await world.rows("SELECT id FROM messages")) == 4
