@@ -51,17 +51,19 @@ async def watch(world: World, rules: Rules = RULES) -> None:
 
 
 async def report(
-    world: World, gateway_id: int, *reports: LineReport, gateway: GatewayReport | None = None
+    world: World, gateway_id: int, *reports: LineReport | GatewayReport
 ) -> list[UnknownSim]:
-    """What a gateway tells now."""
+    """What a gateway tells now, of its lines and of itself."""
     now_ms = world.clock.now_ms()
-    told = Told(gateway_id, now_ms, gateway, tuple(SeenLine(one, now_ms) for one in reports))
+    lines = tuple(SeenLine(one, now_ms) for one in reports if isinstance(one, LineReport))
+    itself = [one for one in reports if isinstance(one, GatewayReport)]
+    told = Told(gateway_id, now_ms, itself[-1] if itself else None, lines)
     return await world.db.write(note_reports, [told], RULES, now_ms)
 
 
 async def turn(world: World, gateway_id: int, *, up: bool) -> None:
     """A gateway tells that it is up, or down."""
-    await report(world, gateway_id, gateway=GatewayReport(up=up))
+    await report(world, gateway_id, GatewayReport(up=up))
 
 
 async def iccid_of(world: World, number: str) -> str:

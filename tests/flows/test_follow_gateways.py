@@ -155,7 +155,7 @@ async def test_a_line_whose_sim_is_seen_in_another_gateway_comes_back(
 
 
 async def test_what_a_gateway_says_of_itself_is_kept(world: World, gate: int) -> None:
-    await report(world, gate, gateway=GatewayReport(up=False, detail="no answer\0" + "x" * 300))
+    await report(world, gate, GatewayReport(up=False, detail="no answer\0" + "x" * 300))
     (row,) = await world.rows("SELECT up, detail FROM gateway_health")
     assert not row[0]
     assert row[1].startswith("no answer\ufffdxxx")

@@ -1,9 +1,11 @@
 """The event log of a full round: each change once, and nothing in it that must stay secret."""
 
+from dataclasses import replace
+
 import pytest
 
 from simlet.domain.events import EventKind
-from simlet.domain.health import GatewayReport, LineReport, Reception
+from simlet.domain.health import LineReport, Reception
 from simlet.domain.inbound import Inbound, MessageKind, Part
 from simlet.domain.service import Category
 from simlet.flows.forget_old import forget_old
@@ -19,7 +21,7 @@ from simlet.flows.manage_services import close_service, open_service, pause_serv
 from simlet.store.accounts import CallbackTarget
 from simlet.store.events import LoggedEvent
 from simlet.testing.world import World
-from watching import report, watch
+from watching import report, turn, watch
 
 pytestmark = pytest.mark.anyio
 
@@ -54,10 +56,15 @@ async def equipment_that_fails(world: World, gateway_id: int) -> None:
     await report(world, gateway_id, seen)
     await report(world, other_id, seen)
     for up in (True, False):
-        await report(world, other_id, GatewayReport(up=up))
+        await turn(world, other_id, up=up)
         world.clock.advance(60)
         await watch(world)
-    await report(world, other_id, GatewayReport(up=True))
+    await turn(world, other_id, up=True)
+    await watch(world)
+    await report(world, other_id, replace(seen, reception=Reception.NO_SIM))
+    world.clock.advance(60)
+    await watch(world)
+    await report(world, other_id, seen)
     await watch(world)
 
 

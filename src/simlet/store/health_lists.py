@@ -139,9 +139,20 @@ def gateway_health(tx: Tx) -> list[GatewayHealthRow]:
 
 def _gateway_row(row: Row) -> GatewayHealthRow:
     up = None if row[3] is None else bool(row[3])
-    fails_in_row, released_dong = (one or 0 for one in row[11:])
     return GatewayHealthRow(
-        *row[:3], up, *row[4:6], bool(row[6]), *row[7:11], fails_in_row, released_dong
+        id=row[0],
+        name=row[1],
+        kind=row[2],
+        up=up,
+        detail=row[4],
+        up_changed_at_ms=row[5],
+        lines_out=bool(row[6]),
+        seen_at_ms=row[7],
+        heard_at_ms=row[8],
+        day=row[9],
+        messages_on_day=row[10],
+        fails_in_row=row[11] or 0,
+        released_dong=row[12] or 0,
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from simlet.domain.errors import Refused, invalid
+from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound, MessageKind, storable
 from simlet.domain.phone import parse_number
 from simlet.domain.signing import hash_secret, secrets_equal
@@ -82,6 +83,7 @@ class HttpDriver:
 
     async def run(self) -> None:
         """Has nothing to do by itself: the other side comes to us."""
+        self.tools.report(GatewayReport(up=True))
 
     async def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answers `messages` and `calls`; see `docs/gateways.md` for statuses."""

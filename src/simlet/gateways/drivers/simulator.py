@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from simlet.domain.allocate import Chance, pick_weighted
 from simlet.domain.errors import invalid
+from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound, MessageKind
 from simlet.gateways.contract import (
     DriverKind,
@@ -107,6 +108,7 @@ class Simulator:
 
     async def run(self) -> None:
         """Answers what is expected until it is cancelled; a failure to listen is tried again."""
+        self.tools.report(GatewayReport(up=True))
         async with asyncio.TaskGroup() as answering:
             while not await self._listen(answering):
                 await self.tools.clock.sleep(FIRST_PAUSE_S)
