@@ -203,6 +203,19 @@ async def test_a_late_part_never_takes_a_message_from_its_rental(desk: Desk) -> 
     )
 
 
+async def test_a_code_that_a_dealer_has_read_is_not_taken_back_by_a_late_part(desk: Desk) -> None:
+    await desk.receive(desk.part("Yahoo code: 4864", 1))
+    desk.world.clock.advance(PATIENCE_S)
+    await desk.give_up()
+    before = await desk.shown()
+    await desk.receive(desk.part("-none-of-this-is-a-code-86-46-0-1-2-3-4-5-6-7", 2))
+
+    state, _, code = await desk.shown()
+    assert (before[0], state) == (RentalState.RECEIVED, RentalState.RECEIVED)
+    assert before[2] == "4864"
+    assert code is not None
+
+
 async def test_a_message_was_sent_when_its_first_part_came(desk: Desk) -> None:
     """One whose parts began before a rental never reaches it."""
     await desk.world.lines(OTHER)

@@ -17,8 +17,8 @@ _ADD = Sql(
     "ON CONFLICT (gateway_id, dedupe_key) DO NOTHING RETURNING id"
 )
 _REWRITE = Sql(
-    "UPDATE messages SET body = :body, code = :code, has_code = :has_code, "
-    "rental_id = :rental_id, quarantine = :quarantine WHERE id = :id"
+    "UPDATE messages SET body = :body, code = coalesce(:code, code), "
+    "has_code = (has_code OR :has_code), rental_id = :rental_id, quarantine = :quarantine WHERE id = :id"
 )
 _OWNER = Sql("SELECT rental_id FROM messages WHERE id = :id AND forgotten_at_ms IS NULL")
 _ADD_RECORDING = Sql("INSERT INTO recordings (message_id, wav) VALUES (:message_id, :wav)")
@@ -80,7 +80,7 @@ def rewrite_message(
     rental_id: int | None,
     quarantine: Quarantine | None,
 ) -> None:
-    """Puts a longer text, and what was found in it, in the place of a shorter one."""
+    """Puts a longer text in the place of a shorter one; a code that was found stays found."""
     tx.run(
         _REWRITE,
         id=message_id,
