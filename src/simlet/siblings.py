@@ -65,7 +65,10 @@ class Siblings:
         pause_s = _FIRST_PAUSE_S
         while not self._dismissed.is_set():
             started_s = self.clock.monotonic_s()
-            status = await self._run_one()
+            try:
+                status = await self._run_one()
+            except OSError as error:
+                status = error.errno or 1
             if self._dismissed.is_set():
                 return
             lasted_s = self.clock.monotonic_s() - started_s

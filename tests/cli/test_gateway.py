@@ -79,3 +79,26 @@ def test_the_list_shows_no_secret(shell: Shell) -> None:
     assert [set(one) for one in shell.json("gateway", "list")] == [
         {"id", "name", "kind", "settings"}
     ] * 2
+
+
+def test_a_gateway_shows_what_to_enter_at_the_other_side(shell: Shell) -> None:
+    added = shell.run(
+        "gateway",
+        "add",
+        "phones",
+        "--kind",
+        "android",
+        "--set",
+        "signing_key=hidden-key",
+        "--set",
+        "numbers=1=0967000001",
+    )
+    shown = shell.json("gateway", "show", "phones")
+    assert "/gateways/phones" in shown["setup"]
+    assert shown["settings"]["signing_key"] == "•••"
+    assert "hidden-key" not in str(shown)
+    assert shown["setup"].splitlines()[0] in added.stdout
+
+
+def test_an_unknown_gateway_is_not_shown(shell: Shell) -> None:
+    assert shell.error("gateway", "show", "nobody")["code"] == "gateway_unknown"

@@ -40,8 +40,8 @@ def test_the_forms_that_others_rely_on_are_there() -> None:
         *("account resume", "account approve", "account revoke", "account callback"),
         *("service add", "service list", "service pause", "service resume"),
         *("service open", "service close", "line import", "line list", "line retire"),
-        *("gateway add", "gateway list", "network list", "network add"),
-        *("lines", "gateways"),
+        *("gateway add", "gateway list", "gateway show", "network list", "network add"),
+        *("lines", "gateways", "quarantine"),
     }
 
 

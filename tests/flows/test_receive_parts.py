@@ -11,7 +11,7 @@ from simlet.domain.inbound import Inbound, MessageKind, Part, Quarantine, join_p
 from simlet.domain.rental import RentalState
 from simlet.flows.forget_old import forget_old
 from simlet.flows.give_up_parts import give_up_parts
-from simlet.flows.receive_message import REPEATED_WITHIN_MS, STAMPS_WITHIN_MS
+from simlet.flows.receive_message import LATE_WITHIN_MS, REPEATED_WITHIN_MS, STAMPS_WITHIN_MS
 from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +92,50 @@ async def test_without_stamps_a_repetition_is_known_by_its_nearness(desk: Desk) 
     desk.world.clock.advance(REPEATED_WITHIN_MS / 1000 + 1)
     assert [receipt.duplicate for receipt in await desk.receive(one, two)] == [False, False]
     assert await desk.texts() == [WHOLE, WHOLE]
+
+
+async def test_the_same_part_under_another_id_is_another_part(desk: Desk) -> None:
+    """A code that is asked for again may come under the same reference."""
+    hello = desk.part("Hello from Yahoo, your ", 1, sent_at_ms=None)
+    first = desk.part("code is 486001", 2, sent_at_ms=None, source_id="2")
+    second = desk.part("code is 486002", 2, sent_at_ms=None, source_id="4")
+    one, three = replace(hello, source_id="1"), replace(hello, source_id="3")
+    receipts = await desk.receive(one, one, first, three, second)
+
+    assert [receipt.duplicate for receipt in receipts] == [False, True, False, False, False]
+    assert await desk.texts() == [
+        "Hello from Yahoo, your code is 486001",
+        "Hello from Yahoo, your code is 486002",
+    ]
+
+
+async def test_parts_of_a_stranger_never_complete_the_message_of_a_rental(desk: Desk) -> None:
+    await desk.receive(desk.part("Your Yahoo code is 111222 .", 1, sent_at_ms=None))
+    desk.world.clock.advance(PATIENCE_S)
+    await desk.give_up()
+    await desk.world.service(5, name="Zalo", senders=("Yahoo",), texts=("Zalo",))
+    other = await desk.world.dealer("other")
+    rented = (await desk.world.rent(other, 5)).rental
+    await desk.receive(
+        desk.part("code is 999888", 2, sent_at_ms=None, source_id="b"),
+        desk.part("Dear Yen, your Zalo ", 1, sent_at_ms=None, source_id="a"),
+    )
+
+    assert rented.number == NUMBER
+    _, text, code = await desk.shown()
+    assert (text, code) == ("Your Yahoo code is 111222 .  […]", "111222")
+    assert (await desk.world.rental(other, rented.id)).code == "999888"
+
+
+async def test_a_part_without_a_stamp_completes_nothing_that_is_long_over(desk: Desk) -> None:
+    await desk.receive(desk.part("stray ", 1, sent_at_ms=None))
+    desk.world.clock.advance(PATIENCE_S)
+    await desk.give_up()
+    desk.world.clock.advance(LATE_WITHIN_MS / 1000)
+    await desk.receive(
+        desk.part("6460", 2, sent_at_ms=None), desk.part("Yahoo code 48", 1, sent_at_ms=None)
+    )
+    assert (await desk.texts())[-1] == "Yahoo code 486460"
 
 
 async def test_the_same_text_with_another_stamp_is_another_message(desk: Desk) -> None:
@@ -308,6 +352,17 @@ async def test_a_gateway_may_not_deliver_for_a_line_of_another_one(desk: Desk) -
 
     kept = await desk.world.receive(sms, own_id)
     assert kept.rental_id == rented.rental.id
+
+
+async def test_only_equipment_that_holds_the_sim_proves_whose_it_is(desk: Desk) -> None:
+    await desk.world.gateway("own")
+    await desk.world.lines(OTHER, gateway="own")
+    (row,) = await desk.world.rows(f"SELECT iccid FROM lines WHERE number = '{OTHER}'")
+    told = Inbound(MessageKind.SMS, "", "Yahoo", "code 486460", None, "1", iccid=row[0])
+
+    (said, held) = await desk.receive(told, replace(told, source_id="2", has_sim=True))
+    assert said.quarantine is Quarantine.OTHER_GATEWAY
+    assert held.quarantine is Quarantine.NO_RENTAL
 
 
 async def test_a_part_for_a_line_of_another_gateway_is_recorded_as_it_is(desk: Desk) -> None:

@@ -1,14 +1,16 @@
 """`simlet gateway`: configured equipment, and the secrets of those who post to us."""
 
 import secrets
+from collections.abc import Mapping
 
 import click
 
-from simlet.cli.database import now_ms, read, write
+from simlet.cli.database import command_settings, now_ms, read, write
 from simlet.cli.output import Output, json_option
-from simlet.domain.errors import invalid
+from simlet.domain.errors import GATEWAY_UNKNOWN, Refused, invalid
 from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_gateway_secret, hash_secret
 from simlet.flows import browse, manage_gateways
+from simlet.gateways.contract import Value
 from simlet.gateways.registry import KINDS
 from simlet.gateways.settings import check_settings, redacted
 
@@ -35,9 +37,9 @@ def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
         secret = format_gateway_secret(secrets.token_bytes(TOKEN_RANDOM_BYTES))
     hashed = None if secret is None else hash_secret(secret)
     gateway_id = write(manage_gateways.add_gateway, name, kind, settings, hashed, now_ms())
-    words = f"Gateway {name!r} is added."
+    words = f"Gateway {name!r} is added.\n\n{_setup_page(name, kind, settings)}"
     if secret is not None:
-        words += f"\nIts secret, shown this once:\n{secret}"
+        words += f"\n\nIts secret, shown this once:\n{secret}"
     shown = redacted(KINDS[kind], settings)
     facts = {"id": gateway_id, "name": name, "kind": kind, "settings": shown, "secret": secret}
     output.say(words, facts)
@@ -48,6 +50,30 @@ def _setting(pair: str) -> tuple[str, str]:
     if not name or not given:
         raise click.BadParameter("expected KEY=VALUE.", param_hint="--set")
     return name, text
+
+
+@gateway.command()
+@click.argument("name")
+@json_option
+def show(output: Output, name: str) -> None:
+    """Show a gateway: its settings, and what to enter at the other side."""
+    found = read(browse.find_gateway, name)
+    if found is None or found.kind not in KINDS:
+        raise Refused(GATEWAY_UNKNOWN, name=name)
+    shown = redacted(KINDS[found.kind], found.settings)
+    page = _setup_page(name, found.kind, found.settings)
+    listed = "\n".join(f"{key} = {value}" for key, value in shown.items())
+    words = f"Gateway {name!r} is of kind {found.kind}.\n{listed}\n\n{page}"
+    facts = {"id": found.id, "name": name, "kind": found.kind, "settings": shown, "setup": page}
+    output.say(words, facts)
+
+
+def _setup_page(name: str, kind: str, settings: Mapping[str, Value]) -> str:
+    """What to enter where; an address in it is the one under which this server is reached."""
+    known = KINDS[kind].settings
+    open_ones = {one.name: settings.get(one.name, one.default) for one in known if not one.secret}
+    address = f"{command_settings().recording_base()}/gateways/{name}"
+    return KINDS[kind].setup.format(**{**open_ones, "name": name, "address": address}).rstrip()
 
 
 @gateway.command("list")

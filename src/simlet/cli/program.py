@@ -18,6 +18,7 @@ from simlet.cli.line import line
 from simlet.cli.lines import lines
 from simlet.cli.migrate import migrate
 from simlet.cli.network import network
+from simlet.cli.quarantine import quarantine
 from simlet.cli.rentals import rentals
 from simlet.cli.serve import serve, serve_sibling
 from simlet.cli.service import service
@@ -88,6 +89,7 @@ def _check_texts(args: Sequence[str]) -> None:
         gateways,
         network,
         rentals,
+        quarantine,
         sms,
         books,
     ],

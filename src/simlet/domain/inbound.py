@@ -56,6 +56,7 @@ class Inbound:
         part: which part of a long message it is; None for a whole one. `text` is that part's alone
             then, and may begin or end with half of a surrogate pair: parts are joined as UTF-16.
         iccid: the SIM that it came to, where the equipment knows it: this tells the line.
+        has_sim: the equipment that hands it over holds that SIM itself, which proves whose it is.
         damaged: it could not be read; `text` is what came, in hex, for the operator alone.
     """
 
@@ -69,6 +70,12 @@ class Inbound:
     part: Part | None = None
     iccid: str | None = None
     damaged: bool = False
+    has_sim: bool = False
+
+
+def source_key(message: Inbound) -> str | None:
+    """A digest of the gateway's own id of a message; None when it has none."""
+    return None if message.source_id is None else _digest([message.source_id])
 
 
 _KEY_DIGITS = 40

@@ -20,6 +20,7 @@ from simlet.store import (
 )
 from simlet.store.gateways import ExpectedRow, Gateway
 from simlet.store.lines import LineRow
+from simlet.store.messages import QuarantinedRow
 from simlet.store.rentals import RentalRow, RentalView
 from simlet.store.sql import Tx
 
@@ -150,6 +151,11 @@ def list_networks(tx: Tx) -> list[tuple[int, str]]:
 def list_rentals(tx: Tx, account: str, state: str, limit: int) -> list[RentalRow]:
     """Rentals of all accounts, newest first; empty texts mean all."""
     return rentals.recent_rentals(tx, account=account, state=state, limit=limit)
+
+
+def list_quarantined(tx: Tx, reason: str, gateway: str, limit: int) -> list[QuarantinedRow]:
+    """Messages that no rental owns, newest first; empty texts mean all."""
+    return messages.quarantined(tx, reason=reason, gateway=gateway, limit=limit)
 
 
 def last_event(tx: Tx) -> int:

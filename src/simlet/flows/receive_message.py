@@ -1,7 +1,14 @@
 """Receive a text message or a voice call: keep it, find its owner and its code, settle."""
 
 from simlet.domain.events import Event, EventKind
-from simlet.domain.inbound import Inbound, Part, Quarantine, part_to_bytes, storable
+from simlet.domain.inbound import (
+    Inbound,
+    Part,
+    Quarantine,
+    part_to_bytes,
+    source_key,
+    storable,
+)
 from simlet.flows.join import join
 from simlet.flows.keep import (
     Owner,
@@ -12,7 +19,7 @@ from simlet.flows.keep import (
     number_of,
     read_message,
 )
-from simlet.store import events, lines, parts
+from simlet.store import events, lines, messages, parts, rentals
 from simlet.store.lines import ReceivingLine
 from simlet.store.parts import KeptPart, LongMessage
 from simlet.store.sql import Tx
@@ -21,10 +28,12 @@ __all__ = ["Reading", "Receipt", "read_message", "receive_message"]
 
 PARTS_WITHIN_MS = 24 * 3_600_000
 """Parts that come further apart are of two messages."""
-STAMPS_WITHIN_MS = 3_600_000
+STAMPS_WITHIN_MS = 300_000
 """Parts whose stamps are further apart are of two messages."""
-REPEATED_WITHIN_MS = 600_000
-"""Without stamps, the same part again within this time is a repetition."""
+LATE_WITHIN_MS = 120_000
+"""Without stamps, a part that comes so long after the first one completes nothing any more."""
+REPEATED_WITHIN_MS = 10_000
+"""With neither ids nor stamps, the same part again within this time is a repetition."""
 
 
 def receive_message(
@@ -47,7 +56,7 @@ def receive_message(
     """
     line = lines.receiving_line(tx, inbound.to, inbound.iccid)
     # A SIM's own identity says where it is plugged in; a number alone, anybody may name.
-    foreign = not any_line and inbound.iccid is None and _is_foreign(line, gateway_id)
+    foreign = not any_line and not inbound.has_sim and _is_foreign(line, gateway_id)
     if foreign or inbound.damaged or inbound.part is None:
         if reading is None or inbound.part is not None:
             reading = read_message(inbound)
@@ -79,17 +88,22 @@ def _take_part(
     now_ms: int,
 ) -> Receipt:
     to, sender = number_of(inbound, line), storable(inbound.sender)
-    new = KeptPart(part.number, part_to_bytes(inbound.text), inbound.sent_at_ms)
-    open_ones = parts.long_messages_of(tx, to, sender, part, now_ms - PARTS_WITHIN_MS)
-    known = [(one, parts.parts_of(tx, one.id)) for one in open_ones]
+    body = part_to_bytes(inbound.text)
+    new = KeptPart(part.number, body, inbound.sent_at_ms, source_key(inbound))
+    begun = parts.long_messages_of(tx, to, sender, part, now_ms - PARTS_WITHIN_MS)
+    known = [(one, parts.parts_of(tx, one.id)) for one in begun]
     for one, kept in known:
         if _is_repeated(one, kept.get(part.number), new, now_ms):
             return Receipt(one.message_id, duplicate=True)
     for one, kept in known:
-        if part.number not in kept and _is_of(kept, new):
+        if one.state == "open" and part.number not in kept and _is_of(kept, new):
             return _add(tx, one, kept, new, now_ms)
-    begun = parts.add_long_message(tx, gateway_id, to, sender, part, now_ms)
-    return _add(tx, begun, {}, new, now_ms)
+    # A reference may be any sender's only one: behind a newer message an older one stays as it is.
+    if known and _may_complete(tx, line, *known[-1], new, now_ms):
+        return _add(tx, *known[-1], new, now_ms)
+    return _add(
+        tx, parts.add_long_message(tx, gateway_id, to, sender, part, now_ms), {}, new, now_ms
+    )
 
 
 def _is_repeated(
@@ -97,8 +111,39 @@ def _is_repeated(
 ) -> bool:
     if kept is None or kept.body != new.body or kept.sent_at_ms != new.sent_at_ms:
         return False
-    # References come round again, and so may texts: without a stamp only nearness tells.
-    return new.sent_at_ms is not None or now_ms - long_message.began_at_ms <= REPEATED_WITHIN_MS
+    if new.sent_at_ms is not None:
+        return True
+    if new.source_key is not None and kept.source_key is not None:
+        return new.source_key == kept.source_key
+    # References come round again, and so may texts: only nearness tells.
+    return now_ms - long_message.began_at_ms <= REPEATED_WITHIN_MS
+
+
+def _may_complete(
+    tx: Tx,
+    line: ReceivingLine | None,
+    long_message: LongMessage,
+    kept: dict[int, KeptPart],
+    new: KeptPart,
+    now_ms: int,
+) -> bool:
+    """Whether a late part belongs to a message that was given up.
+
+    Where a rental owns that message, its time must not be over and nobody else may wait on the
+    line: a code of theirs must not be shown to it.
+    """
+    if long_message.state != "incomplete" or new.number in kept or not _is_of(kept, new):
+        return False
+    if new.sent_at_ms is None and now_ms - long_message.began_at_ms > LATE_WITHIN_MS:
+        return False
+    if line is None or long_message.message_id is None:
+        return True
+    owner = messages.message_owner(tx, long_message.message_id)
+    if owner is None or owner[0] is None:
+        return owner is not None
+    listening = [one.rental for one in rentals.listening_on(tx, line.id)]
+    own = [one for one in listening if one.id == owner[0]]
+    return bool(own) and all(one.account_id == own[0].account_id for one in listening)
 
 
 def _is_of(kept: dict[int, KeptPart], new: KeptPart) -> bool:

@@ -175,6 +175,7 @@ class DriverKind:
             `{address}`, `{name}` and settings that are not secret, as `{port}`.
         make: makes a driver; its tools hold checked settings, each with a value.
         takes_secret: whether a secret is made for the other side when a gateway is added.
+        reads_sims: whether it reads SIMs itself: then an ICCID proves whose line it is.
         check: raises `Refused` (INVALID) for settings that do not fit together.
     """
 
@@ -184,4 +185,5 @@ class DriverKind:
     setup: str
     make: Callable[[Tools], Driver]
     takes_secret: bool = False
+    reads_sims: bool = False
     check: Callable[[Settings], None] = _checked_as_they_are

@@ -1,17 +1,20 @@
 """Starts drivers, starts them again when they fail, stops them; none holds up another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from simlet.domain.errors import Refused
 from simlet.domain.health import GatewayReport
+from simlet.domain.inbound import Inbound
 from simlet.flows import browse
 from simlet.gateways.contract import (
+    Deliver,
     Driver,
     Expected,
+    Fate,
     HttpAnswer,
     HttpRequest,
     Report,
@@ -173,6 +176,16 @@ class Supervisor:
     def _tell_down(self, gateway: Gateway, detail: str) -> None:
         self.report_of(gateway)(GatewayReport(up=False, detail=detail))
 
+    def _deliver(self, gateway: Gateway) -> Deliver:
+        deliver = deliver_for(self.runtime, gateway.id, gateway.name, self.spool)
+        if not KINDS[gateway.kind].reads_sims:
+            return deliver
+
+        async def deliver_from_sims(many: Sequence[Inbound]) -> list[Fate]:
+            return await deliver([replace(one, has_sim=one.iccid is not None) for one in many])
+
+        return deliver_from_sims
+
     def _tools(self, gateway: Gateway) -> Tools:
         return Tools(
             gateway=gateway.name,
@@ -180,7 +193,7 @@ class Supervisor:
             secret_hash=gateway.secret_hash,
             clock=self.runtime.clock,
             chance=self.runtime.chance,
-            deliver=deliver_for(self.runtime, gateway.id, gateway.name, self.spool),
+            deliver=self._deliver(gateway),
             expected=lambda: expected_on(self.runtime, gateway.id),
             recording_limit_bytes=self.runtime.settings.recordings.size_limit_bytes,
             report=self.report_of(gateway),

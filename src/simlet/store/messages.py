@@ -18,9 +18,16 @@ _ADD = Sql(
 )
 _REWRITE = Sql(
     "UPDATE messages SET body = :body, code = coalesce(:code, code), "
-    "has_code = (has_code OR :has_code), rental_id = :rental_id, quarantine = :quarantine WHERE id = :id"
+    "has_code = (has_code OR :has_code), rental_id = :rental_id, quarantine = :quarantine "
+    "WHERE id = :id"
 )
 _OWNER = Sql("SELECT rental_id FROM messages WHERE id = :id AND forgotten_at_ms IS NULL")
+_QUARANTINED = Sql(
+    "SELECT m.id, m.kept_at_ms, g.name, m.to_number, m.quarantine, m.sender, m.body "
+    "FROM messages m JOIN gateways g ON g.id = m.gateway_id WHERE m.quarantine IS NOT NULL "
+    "AND (m.quarantine = :reason OR :reason = '') AND (g.name = :gateway OR :gateway = '') "
+    "ORDER BY m.id DESC LIMIT :limit"
+)
 _ADD_RECORDING = Sql("INSERT INTO recordings (message_id, wav) VALUES (:message_id, :wav)")
 _RECORDING = Sql("SELECT wav FROM recordings WHERE message_id = :message_id")
 _FORGETTABLE = Sql(
@@ -52,6 +59,25 @@ class NewMessage:
     quarantine: Quarantine | None
     kept_at_ms: int
     came_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A message that no rental owns; sender and text are None once they were erased."""
+
+    id: int
+    kept_at_ms: int
+    gateway: str
+    to: str
+    reason: str
+    sender: str | None
+    text: str | None
+
+
+def quarantined(tx: Tx, *, reason: str, gateway: str, limit: int) -> list[QuarantinedRow]:
+    """Messages that no rental owns, newest first; empty texts mean all."""
+    rows = tx.rows(_QUARANTINED, reason=reason, gateway=gateway, limit=limit)
+    return [QuarantinedRow(*row) for row in rows]
 
 
 def message_known(tx: Tx, gateway_id: int, dedupe_key: str | None) -> tuple[int, Quarantine | None]:

@@ -21,11 +21,12 @@ _ADD = Sql(
 )
 _LOCK_KEY = Sql("SELECT {lock_parts}")
 _PARTS = Sql(
-    "SELECT number, body, sent_at_ms FROM parts WHERE long_message_id = :id ORDER BY number"
+    "SELECT number, body, sent_at_ms, source_key FROM parts WHERE long_message_id = :id "
+    "ORDER BY number"
 )
 _ADD_PART = Sql(
-    "INSERT INTO parts (long_message_id, number, body, sent_at_ms, kept_at_ms) "
-    "VALUES (:id, :number, :body, :sent_at_ms, :kept_at_ms)"
+    "INSERT INTO parts (long_message_id, number, body, source_key, sent_at_ms, kept_at_ms) "
+    "VALUES (:id, :number, :body, :source_key, :sent_at_ms, :kept_at_ms)"
 )
 _SET_STATE = Sql("UPDATE long_messages SET state = :state, message_id = :message_id WHERE id = :id")
 _OVERDUE = Sql(
@@ -64,11 +65,12 @@ class LongMessage:
 
 @dataclass(frozen=True, slots=True)
 class KeptPart:
-    """A part as it was kept: its text in UTF-16."""
+    """A part as it was kept: its text in UTF-16, and a digest of its gateway's id of it."""
 
     number: int
     body: bytes
     sent_at_ms: int | None
+    source_key: str | None
 
 
 def long_messages_of(tx: Tx, to: str, sender: str, part: Part, since_ms: int) -> list[LongMessage]:
@@ -112,7 +114,7 @@ def add_long_message(
 def parts_of(tx: Tx, long_message_id: int) -> dict[int, KeptPart]:
     """The parts of a message that are there, by their numbers."""
     rows = tx.rows(_PARTS, id=long_message_id)
-    return {row[0]: KeptPart(row[0], bytes(row[1]), row[2]) for row in rows}
+    return {row[0]: KeptPart(row[0], bytes(row[1]), row[2], row[3]) for row in rows}
 
 
 def add_part(tx: Tx, long_message_id: int, part: KeptPart, now_ms: int) -> None:
@@ -122,6 +124,7 @@ def add_part(tx: Tx, long_message_id: int, part: KeptPart, now_ms: int) -> None:
         id=long_message_id,
         number=part.number,
         body=part.body,
+        source_key=part.source_key,
         sent_at_ms=part.sent_at_ms,
         kept_at_ms=now_ms,
     )

@@ -363,6 +363,7 @@ parts = Table(
     Column("long_message_id", _Id, ForeignKey("long_messages.id"), primary_key=True),
     Column("number", SmallInteger, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    Column("source_key", String(40)),
     _when("sent_at_ms", nullable=True),
     _when("kept_at_ms"),
     CheckConstraint("number BETWEEN 1 AND 255", name="number"),

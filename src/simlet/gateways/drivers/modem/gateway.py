@@ -134,6 +134,7 @@ def _make(tools: Tools) -> ModemGateway:
 
 KIND = DriverKind(
     name="modem",
+    reads_sims=True,
     title="GSM modems and SIM banks over AT, on serial ports or behind a terminal server.",
     settings=(
         Setting(

@@ -112,6 +112,7 @@ def _parts() -> None:
         sa.Column("long_message_id", _ID, nullable=False),
         sa.Column("number", sa.SmallInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("source_key", sa.String(length=40), nullable=True),
         sa.Column("sent_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("kept_at_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("number BETWEEN 1 AND 255", name=op.f("ck_parts_number")),
