@@ -123,7 +123,7 @@ async def test_parts_of_a_stranger_never_complete_the_message_of_a_rental(desk: 
 
     assert rented.number == NUMBER
     _, text, code = await desk.shown()
-    assert (text, code) == ("Your Yahoo code is 111222 .  […]", "111222")
+    assert (text, code) == ("Your Yahoo code is 111222 . […]", "111222")
     assert (await desk.world.rental(other, rented.id)).code == "999888"
 
 

@@ -20,7 +20,7 @@ from simlet.gateways.contract import (
 )
 from simlet.gateways.delivery import IN_FLIGHT
 from simlet.gateways.registry import KINDS
-from simlet.gateways.supervisor import EXPECTED_TICK_S, LOOK_AGAIN_S, Supervisor
+from simlet.gateways.supervisor import EXPECTED_TICK_S, LOOK_AGAIN_S, NOTE_AGAIN_S, Supervisor
 from simlet.store.gateways import Gateway
 from simlet.testing.world import World
 
@@ -172,6 +172,20 @@ async def test_a_driver_that_has_nothing_to_run_is_not_started_again(shed: Shed)
             shed.world.clock.advance(LOOK_AGAIN_S)
         await shed.world.clock.wait_for_sleeping(1)
         assert shed.made["quiet"].runs_s == [0]
+
+
+async def test_what_is_not_taken_is_logged_and_not_each_time(shed: Shed) -> None:
+    await shed.world.gateway("gate")
+    request = HttpRequest("POST", "messages", {}, b"{}")
+    async with supervised(shed.world) as supervisor:
+        with capture_logs() as lines:
+            for _ in range(3):
+                await supervisor.answer("gate", request)
+            shed.world.clock.advance(NOTE_AGAIN_S)
+            await supervisor.answer("gate", request)
+
+    told = [(one["gateway"], one["status"]) for one in lines if one["event"] == "request_refused"]
+    assert told == [("gate", 401)] * 2
 
 
 async def test_a_driver_that_hangs_holds_up_no_other(shed: Shed) -> None:

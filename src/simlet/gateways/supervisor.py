@@ -30,6 +30,8 @@ from simlet.runtime import Runtime
 from simlet.store.gateways import Gateway
 
 LOOK_AGAIN_S = 1.0
+NOTE_AGAIN_S = 10.0
+FIRST_REFUSAL = 400
 EXPECTED_TICK_S = 0.2
 EXPECTED_PAGE = 500
 ANSWER_WITHIN_S = 30.0
@@ -63,6 +65,7 @@ class Supervisor:
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _answering: set[asyncio.Task[HttpAnswer]] = field(default_factory=set)
     _unknown: set[int] = field(default_factory=set)
+    _noted_until_s: dict[tuple[str, int], float] = field(default_factory=dict)
     _looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -92,7 +95,17 @@ class Supervisor:
             driver = self._usable(gateway)
             if driver is None:
                 return _unavailable("the gateway cannot work with its settings")
-        return await self._answer_in_time(name, driver, request)
+        answer = await self._answer_in_time(name, driver, request)
+        if answer.status >= FIRST_REFUSAL:
+            self._note_refusal(name, answer.status)
+        return answer
+
+    def _note_refusal(self, name: str, status: int) -> None:
+        """Tells the operator of what was not taken, and not each time of one that keeps asking."""
+        now_s = self.runtime.clock.monotonic_s()
+        if now_s >= self._noted_until_s.get((name, status), 0.0):
+            self._noted_until_s[name, status] = now_s + NOTE_AGAIN_S
+            _log.warning("request_refused", gateway=name, status=status)
 
     async def _answer_in_time(self, name: str, driver: Driver, request: HttpRequest) -> HttpAnswer:
         """In a task, which is left behind where it does not even end when it is told to."""
