@@ -31,7 +31,7 @@ from simlet.store.gateways import Gateway
 
 LOOK_AGAIN_S = 1.0
 NOTE_AGAIN_S = 10.0
-FIRST_REFUSAL = 400
+REFUSALS = range(400, 500)
 EXPECTED_TICK_S = 0.2
 EXPECTED_PAGE = 500
 ANSWER_WITHIN_S = 30.0
@@ -96,7 +96,7 @@ class Supervisor:
             if driver is None:
                 return _unavailable("the gateway cannot work with its settings")
         answer = await self._answer_in_time(name, driver, request)
-        if answer.status >= FIRST_REFUSAL:
+        if answer.status in REFUSALS:
             self._note_refusal(name, answer.status)
         return answer
 
