@@ -464,12 +464,14 @@ async def test_an_address_that_hangs_holds_up_no_other_account(world: World) -> 
     await _received(world, quick, 5)
     poster = _Hangs(hanging)
     async with desk_of(world, poster, CallbackSettings(concurrency=8)):
-        for _ in range(5):
-            world.clock.advance(PAUSE_S)
-            await world.clock.wait_for_sleeping(2)
-        posts = await asyncio.wait_for(poster.wait_for_posts(5), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            # How many turns it takes depends on the database, which numbers events in its own time.
+            while len(poster.posts) < 5:
+                world.clock.advance(PAUSE_S)
+                await world.clock.wait_for_sleeping(2)
+                await asyncio.sleep(0)
 
-    assert {post.url for post in posts} == {URL}
+    assert {post.url for post in poster.posts} == {URL}
     assert poster.begun == {hanging[0]: 2, hanging[1]: 2, URL: 5}
 
 
