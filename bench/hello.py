@@ -53,6 +53,8 @@ def _serve() -> None:
         port = listener.getsockname()[1]
         # As many processes as simlet has, each with a socket of its own on the same port.
         children = [_fork(config, port) for _ in range(processes(Settings()) - 1)]
+        # uvicorn raises the signal again once it has stopped: the children must end as well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         print(f"http://127.0.0.1:{port}", flush=True)
         try:
             uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
