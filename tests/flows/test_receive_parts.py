@@ -11,7 +11,12 @@ from simlet.domain.inbound import Inbound, MessageKind, Part, Quarantine, join_p
 from simlet.domain.rental import RentalState
 from simlet.flows.forget_old import forget_old
 from simlet.flows.give_up_parts import give_up_parts
-from simlet.flows.receive_message import LATE_WITHIN_MS, REPEATED_WITHIN_MS, STAMPS_WITHIN_MS
+from simlet.flows.receive_message import (
+    LATE_WITHIN_MS,
+    REPEATED_WITHIN_MS,
+    STAMPS_WITHIN_MS,
+    receive_message,
+)
 from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
@@ -274,6 +279,22 @@ async def test_a_message_was_sent_when_its_first_part_came(desk: Desk) -> None:
     assert (await desk.world.rental(other, rented.rental.id)).state is RentalState.WAITING
     rows = await desk.world.rows("SELECT quarantine FROM messages")
     assert [row[0] for row in rows] == [Quarantine.NO_RENTAL.value]
+
+
+async def test_parts_that_waited_in_the_spool_reach_the_rental_that_was_open_then(
+    desk: Desk,
+) -> None:
+    came_ms = desk.world.clock.now_ms()
+    texts = [desk.part(text, number, sent_at_ms=None) for number, text in enumerate(HALVES, 1)]
+    desk.world.clock.advance(300)
+    await desk.world.expire()
+    gateway_id, _ = await desk.world.gateway()
+    for one in texts:
+        receipt = await desk.world.db.write(receive_message, gateway_id, one, came_ms)
+
+    assert receipt.rental_id == desk.rental_id
+    assert (await desk.shown())[0] is RentalState.EXPIRED
+    assert await desk.world.book_findings() == []
 
 
 async def test_parts_are_forgotten_with_the_texts(desk: Desk) -> None:

@@ -131,11 +131,12 @@ def number_of(inbound: Inbound, line: ReceivingLine | None) -> str:
 
 
 def find_owner(
-    tx: Tx, line: ReceivingLine | None, inbound: Inbound, came_at_ms: int, now_ms: int
+    tx: Tx, line: ReceivingLine | None, inbound: Inbound, came_at_ms: int, *, ended_too: bool
 ) -> Owner:
     """The owner among the rentals that were open on the line when the message was sent.
 
-    Where the network does not say when that was, it was at `came_at_ms`.
+    Where the network does not say when that was, it was at `came_at_ms`. Rentals that have ended
+    since are looked at only where there may be any.
     """
     if line is None:
         return Owner(None, Quarantine.UNKNOWN_NUMBER)
@@ -145,7 +146,7 @@ def find_owner(
         for one in rentals.listening_on(tx, line.id)
         if one.rental.was_open_at(earliest_ms, latest_ms)
     ]
-    if inbound.sent_at_ms is not None or came_at_ms < now_ms:
+    if ended_too:
         open_then += _ended_since(tx, line.id, earliest_ms, latest_ms, open_then)
     owner = choose_owner(open_then, inbound.sender, inbound.text)
     if owner is not None:

@@ -76,7 +76,7 @@ def _owner(
         return Owner(None, Quarantine.OTHER_GATEWAY)
     if inbound.damaged:
         return Owner(None, Quarantine.DAMAGED)
-    return find_owner(tx, line, inbound, now_ms, now_ms)
+    return find_owner(tx, line, inbound, now_ms, ended_too=inbound.sent_at_ms is not None)
 
 
 def _take_part(
