@@ -25,7 +25,21 @@ from watching import report, turn, watch
 
 pytestmark = pytest.mark.anyio
 
-NOT_YET = {EventKind.RENTAL_CANCELLED}
+NOT_YET = {
+    EventKind.RENTAL_CANCELLED,
+    EventKind.RENTAL_REPORTED,
+    EventKind.RENTAL_EXTENDED,
+    EventKind.REQUEST_QUEUED,
+    EventKind.REQUEST_FILLED,
+    EventKind.REQUEST_REFUSED,
+    EventKind.REQUEST_EXPIRED,
+    EventKind.REQUEST_CANCELLED,
+    EventKind.CALLBACK_ADDED,
+    EventKind.CALLBACK_CHANGED,
+    EventKind.CALLBACK_REMOVED,
+    EventKind.CALLBACK_DISABLED,
+    EventKind.CALLBACK_TEST,
+}
 SECRETS = (
     "967000001",
     "967000002",

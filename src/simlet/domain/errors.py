@@ -14,20 +14,29 @@ class Kind(Enum):
 
     AUTHENTICATION = "authentication"
     CONFLICT = "conflict"
+    FORBIDDEN = "forbidden"
     FUNDS = "funds"
     INVALID = "invalid"
     LIMIT = "limit"
+    MEDIA = "media"
     NOT_FOUND = "not_found"
     STOCK = "stock"
+    TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One entry of the catalogue. `sentence` may hold `{fields}` that the details fill."""
+    """One entry of the catalogue.
+
+    Attributes:
+        sentence: says what is not to be had; it may hold `{fields}` that the details fill.
+        remedy: says what the one who asked can do about it.
+    """
 
     code: str
     kind: Kind
     sentence: str
+    remedy: str
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
@@ -53,62 +62,235 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
         return self.sentence
 
 
-def _entry(code: str, kind: Kind, sentence: str) -> Refusal:
-    return Refusal(code, kind, sentence)
+def _entry(code: str, kind: Kind, sentence: str, remedy: str) -> Refusal:
+    return Refusal(code, kind, sentence, remedy)
 
 
 UNAUTHENTICATED = _entry(
     "unauthenticated",
     Kind.AUTHENTICATION,
     "The token is missing, wrong, revoked, or its account is not approved.",
+    "Send `Authorization: Bearer` with the token of an approved dealer or distributor.",
 )
 WAITING_LIMIT = _entry(
-    "waiting_limit", Kind.LIMIT, "At most {limit} rentals of this account may wait at a time."
+    "waiting_limit",
+    Kind.LIMIT,
+    "At most {limit} rentals of this account may wait at a time.",
+    "Wait until a rental ends, cancel one, or ask the operator for a higher limit.",
 )
-TOO_SOON = _entry("too_soon", Kind.LIMIT, "Too soon: try again in {wait_s} s.")
+TOO_SOON = _entry(
+    "too_soon",
+    Kind.LIMIT,
+    "Too soon: try again in {wait_s} s.",
+    "Try again after that time.",
+)
+RATE_LIMITED = _entry(
+    "rate_limited",
+    Kind.LIMIT,
+    "This token makes more calls than its rate allows: try again in {wait_s} s.",
+    "Wait as long as `Retry-After` says; wait for codes with `wait_s` instead of polling.",
+)
 INSUFFICIENT_FUNDS = _entry(
-    "insufficient_funds", Kind.FUNDS, "The available balance is below the price."
+    "insufficient_funds",
+    Kind.FUNDS,
+    "The available balance is below the price.",
+    "Top the balance up, or rent a cheaper service.",
 )
-OUT_OF_STOCK = _entry("out_of_stock", Kind.STOCK, "No line that fits is free now.")
+OUT_OF_STOCK = _entry(
+    "out_of_stock",
+    Kind.STOCK,
+    "No line that fits is free now.",
+    "Ask for fewer networks or prefixes, or queue with `wait_for_stock_s`.",
+)
+PRICE_ABOVE_MAX = _entry(
+    "price_above_max",
+    Kind.CONFLICT,
+    "The price is {price_dong} đồng, above the highest that was asked for.",
+    "Raise `max_price_dong`, or leave it out.",
+)
 SERVICE_UNAVAILABLE = _entry(
-    "service_unavailable", Kind.NOT_FOUND, "There is no such service, or it is paused or closed."
+    "service_unavailable",
+    Kind.NOT_FOUND,
+    "There is no such service, or it is paused or closed.",
+    "Choose a service that the list of services shows.",
 )
-RENTAL_UNKNOWN = _entry("rental_unknown", Kind.NOT_FOUND, "This account has no such rental.")
+RENTAL_UNKNOWN = _entry(
+    "rental_unknown",
+    Kind.NOT_FOUND,
+    "This account has no such rental.",
+    "Check the id; the list of rentals shows all of this account.",
+)
+NUMBER_NOT_RENTED = _entry(
+    "number_not_rented",
+    Kind.NOT_FOUND,
+    "This account got no code on this number for this service.",
+    "Name a number on which a rental of this service got its code, or name none.",
+)
+CANCEL_TOO_EARLY = _entry(
+    "cancel_too_early",
+    Kind.CONFLICT,
+    "This rental can be cancelled in {wait_s} s.",
+    "Try again after that time, or go on waiting for the code.",
+)
+NOT_EXTENDABLE = _entry(
+    "not_extendable",
+    Kind.CONFLICT,
+    "This rental cannot be extended: {reason}.",
+    "Rent again when its time is over.",
+)
+REQUEST_UNKNOWN = _entry(
+    "request_unknown",
+    Kind.NOT_FOUND,
+    "This account has no such request.",
+    "Check the id; the list of requests shows all of this account.",
+)
+CALLBACK_UNKNOWN = _entry(
+    "callback_unknown",
+    Kind.NOT_FOUND,
+    "This account has no such callback.",
+    "Check the id; the list of callbacks shows all of this account.",
+)
+CALLBACK_LIMIT = _entry(
+    "callback_limit",
+    Kind.LIMIT,
+    "An account may have {limit} callbacks at most.",
+    "Remove one that is not needed any more.",
+)
+CALLBACK_IS_DISABLED = _entry(
+    "callback_disabled",
+    Kind.CONFLICT,
+    "This callback is disabled.",
+    "Set its state to `active` first.",
+)
+EVENT_UNKNOWN = _entry(
+    "event_unknown",
+    Kind.NOT_FOUND,
+    "This account has no such event.",
+    "Check the id; the list of events shows all of this account.",
+)
+IDEMPOTENCY_KEY_REUSED = _entry(
+    "idempotency_key_reused",
+    Kind.CONFLICT,
+    "This Idempotency-Key was used before, with another request.",
+    "Use a new key for each new request, and the same one only to repeat the same request.",
+)
 ORDER_REUSED = _entry(
     "order_reused",
     Kind.CONFLICT,
     "This order id was used before, with other parameters.",
+    "Use a new order id for each order.",
 )
-INVALID = _entry("invalid", Kind.INVALID, "{name}: {reason}.")
-ACCOUNT_UNKNOWN = _entry("account_unknown", Kind.NOT_FOUND, "There is no account {name!r}.")
-ACCOUNT_EXISTS = _entry("account_exists", Kind.CONFLICT, "There is an account {name!r} already.")
+INVALID = _entry(
+    "invalid", Kind.INVALID, "{name}: {reason}.", "Mend what is named, and send it again."
+)
+UNSUPPORTED_MEDIA_TYPE = _entry(
+    "unsupported_media_type",
+    Kind.MEDIA,
+    "The body is not said to be JSON.",
+    "Send `Content-Type: application/json`.",
+)
+BODY_TOO_LARGE = _entry(
+    "body_too_large",
+    Kind.TOO_LARGE,
+    "The body is larger than {limit_bytes} bytes.",
+    "Send less.",
+)
+ADDRESS_UNKNOWN = _entry(
+    "address_unknown",
+    Kind.NOT_FOUND,
+    "There is no such address.",
+    "See /docs for all operations.",
+)
+ACCOUNT_UNKNOWN = _entry(
+    "account_unknown",
+    Kind.NOT_FOUND,
+    "There is no account {name!r}.",
+    "List the accounts with `simlet account list`.",
+)
+ACCOUNT_EXISTS = _entry(
+    "account_exists",
+    Kind.CONFLICT,
+    "There is an account {name!r} already.",
+    "Choose another name.",
+)
 ACCOUNT_NOT_APPROVED = _entry(
     "account_not_approved",
     Kind.CONFLICT,
     "Account {name!r} has no approval: approve it before it gets a token.",
+    "Approve it with `simlet account approve`.",
 )
 ACCOUNT_IS_SUSPENDED = _entry(
-    "account_suspended", Kind.CONFLICT, "Account {name!r} is suspended: resume it first."
+    "account_suspended",
+    Kind.CONFLICT,
+    "Account {name!r} is suspended: resume it first.",
+    "Resume it with `simlet account resume`.",
 )
 TIER_WITHOUT_TOKEN = _entry(
     "tier_without_token",
     Kind.CONFLICT,
     "Account {name!r} is a member; only dealers and distributors get an API token.",
+    "Use an account of another tier.",
 )
-SERVICE_UNKNOWN = _entry("service_unknown", Kind.NOT_FOUND, "There is no service {service}.")
-SERVICE_EXISTS = _entry("service_exists", Kind.CONFLICT, "There is a service {service} already.")
-PATTERN_REFUSED = _entry("pattern_refused", Kind.INVALID, "The pattern is not usable: {reason}.")
-LINE_UNKNOWN = _entry("line_unknown", Kind.NOT_FOUND, "There is no such line.")
-NETWORK_UNKNOWN = _entry("network_unknown", Kind.NOT_FOUND, "There is no network {name!r}.")
-NETWORK_EXISTS = _entry("network_exists", Kind.CONFLICT, "There is a network {name!r} already.")
-GATEWAY_UNKNOWN = _entry("gateway_unknown", Kind.NOT_FOUND, "There is no gateway {name!r}.")
-GATEWAY_EXISTS = _entry("gateway_exists", Kind.CONFLICT, "There is a gateway {name!r} already.")
+SERVICE_UNKNOWN = _entry(
+    "service_unknown",
+    Kind.NOT_FOUND,
+    "There is no service {service}.",
+    "List the services with `simlet service list`.",
+)
+SERVICE_EXISTS = _entry(
+    "service_exists",
+    Kind.CONFLICT,
+    "There is a service {service} already.",
+    "Choose another id.",
+)
+PATTERN_REFUSED = _entry(
+    "pattern_refused",
+    Kind.INVALID,
+    "The pattern is not usable: {reason}.",
+    "Write the pattern in another way.",
+)
+LINE_UNKNOWN = _entry(
+    "line_unknown",
+    Kind.NOT_FOUND,
+    "There is no such line.",
+    "List the lines with `simlet line list`.",
+)
+NETWORK_UNKNOWN = _entry(
+    "network_unknown",
+    Kind.NOT_FOUND,
+    "There is no network {name!r}.",
+    "List the networks with `simlet network list`.",
+)
+NETWORK_EXISTS = _entry(
+    "network_exists",
+    Kind.CONFLICT,
+    "There is a network {name!r} already.",
+    "Choose another name.",
+)
+GATEWAY_UNKNOWN = _entry(
+    "gateway_unknown",
+    Kind.NOT_FOUND,
+    "There is no gateway {name!r}.",
+    "List the gateways with `simlet gateway list`.",
+)
+GATEWAY_EXISTS = _entry(
+    "gateway_exists",
+    Kind.CONFLICT,
+    "There is a gateway {name!r} already.",
+    "Choose another name.",
+)
 CREDIT_REUSED = _entry(
     "credit_reused",
     Kind.CONFLICT,
     "This reference was used before, with another amount or account.",
+    "Use a new reference for each credit.",
 )
-RENTAL_CLOSED = _entry("rental_closed", Kind.CONFLICT, "This rental is closed already.")
+RENTAL_CLOSED = _entry(
+    "rental_closed",
+    Kind.CONFLICT,
+    "This rental is closed already.",
+    "Rent a number again.",
+)
 
 
 def invalid(name: str, reason: str) -> Refused:

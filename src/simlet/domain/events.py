@@ -19,6 +19,18 @@ class EventKind(Enum):
     RENTAL_RECEIVED = "rental.received"
     RENTAL_EXPIRED = "rental.expired"
     RENTAL_CANCELLED = "rental.cancelled"
+    RENTAL_REPORTED = "rental.reported"
+    RENTAL_EXTENDED = "rental.extended"
+    REQUEST_QUEUED = "request.queued"
+    REQUEST_FILLED = "request.filled"
+    REQUEST_REFUSED = "request.refused"
+    REQUEST_EXPIRED = "request.expired"
+    REQUEST_CANCELLED = "request.cancelled"
+    CALLBACK_ADDED = "callback.added"
+    CALLBACK_CHANGED = "callback.changed"
+    CALLBACK_REMOVED = "callback.removed"
+    CALLBACK_DISABLED = "callback.disabled"
+    CALLBACK_TEST = "callback.test"
     MESSAGE_KEPT = "message.kept"
     MESSAGE_QUARANTINED = "message.quarantined"
     MESSAGE_COMPLETED = "message.completed"
@@ -49,3 +61,25 @@ class Event:
     rental_id: int | None = None
     message_id: int | None = None
     data: dict[str, str | int | bool | None] = field(default_factory=dict)
+
+
+DEALER_EVENTS: frozenset[EventKind] = frozenset(
+    {
+        EventKind.RENTAL_WAITING,
+        EventKind.RENTAL_RECEIVED,
+        EventKind.RENTAL_EXPIRED,
+        EventKind.RENTAL_CANCELLED,
+        EventKind.RENTAL_REPORTED,
+        EventKind.RENTAL_EXTENDED,
+        EventKind.MESSAGE_KEPT,
+        EventKind.BALANCE_CREDITED,
+        EventKind.REQUEST_QUEUED,
+        EventKind.REQUEST_FILLED,
+        EventKind.REQUEST_REFUSED,
+        EventKind.REQUEST_EXPIRED,
+        EventKind.REQUEST_CANCELLED,
+        EventKind.CALLBACK_DISABLED,
+        EventKind.CALLBACK_TEST,
+    }
+)
+"""What a dealer is told of its own account, by streams and callbacks."""

@@ -109,6 +109,10 @@ services = Table(
     Column("opened_reason", Text),
     _when("opened_at_ms", nullable=True),
     _when("created_at_ms"),
+    Column("cancel_after_s", Integer, nullable=False, server_default="0"),
+    Column("extend_s", Integer, nullable=False, server_default="0"),
+    Column("extend_times", Integer, nullable=False, server_default="0"),
+    Column("queued_count", Integer, nullable=False, server_default="0"),
     CheckConstraint(
         "price_member_dong > 0 AND price_dealer_dong > 0 AND price_distributor_dong > 0",
         name="prices_positive",
@@ -258,6 +262,7 @@ rentals = Table(
     Column("message_id", _Id),
     Column("order_id", String(64)),
     Column("order_hash", LargeBinary(32)),
+    Column("extensions", SmallInteger, nullable=False, server_default="0"),
     CheckConstraint("state IN ('waiting', 'received', 'expired', 'cancelled')", name="state"),
     CheckConstraint("price_dong > 0", name="price_positive"),
     Index(
@@ -291,6 +296,97 @@ rentals = Table(
         postgresql_where=text("order_id IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+rental_extras = Table(
+    "rental_extras",
+    metadata,
+    Column("rental_id", _Id, ForeignKey("rentals.id"), primary_key=True, autoincrement=False),
+    Column("metadata", Text, nullable=False),
+    Column("endpoint_id", _Id, ForeignKey("endpoints.id")),
+    Column("request_id", _Id, ForeignKey("requests.id")),
+)
+
+rental_reports = Table(
+    "rental_reports",
+    metadata,
+    Column("rental_id", _Id, ForeignKey("rentals.id"), primary_key=True, autoincrement=False),
+    Column("reason", String(32), nullable=False),
+    Column("note", Text),
+    _when("at_ms"),
+)
+
+rental_extensions = Table(
+    "rental_extensions",
+    metadata,
+    Column("rental_id", _Id, ForeignKey("rentals.id"), primary_key=True, autoincrement=False),
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),
+    Column("by_s", Integer, nullable=False),
+    _when("at_ms"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    _own_id(),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    Column("service_id", Integer, ForeignKey("services.id"), nullable=False),
+    Column("filters", Text, nullable=False),
+    Column("max_price_dong", BigInteger),
+    Column("metadata", Text, nullable=False),
+    Column("endpoint_id", _Id, ForeignKey("endpoints.id")),
+    Column("state", String(16), nullable=False),
+    _when("created_at_ms"),
+    _when("deadline_at_ms"),
+    _when("closed_at_ms", nullable=True),
+    Column("rental_id", _Id, ForeignKey("rentals.id")),
+    Column("refusal", String(32)),
+    CheckConstraint(
+        "state IN ('queued', 'filled', 'refused', 'expired', 'cancelled')", name="state"
+    ),
+    CheckConstraint("(rental_id IS NOT NULL) = (state = 'filled')", name="filled"),
+    Index("ix_requests_account", "account_id", "id"),
+    Index(
+        "ix_requests_queued",
+        "service_id",
+        "filters",
+        "id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("account_id", _Id, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _when("created_at_ms"),
+    Index("ix_idempotency_keys_created", "created_at_ms"),
+)
+
+reads = Table(
+    "reads",
+    metadata,
+    Column("rental_id", _Id, ForeignKey("rentals.id"), primary_key=True, autoincrement=False),
+    Column("via", String(16), primary_key=True),
+    _when("first_at_ms"),
+    _when("last_at_ms"),
+    Column("times", Integer, nullable=False),
+)
+
+service_hours = Table(
+    "service_hours",
+    metadata,
+    Column("service_id", Integer, ForeignKey("services.id"), primary_key=True, autoincrement=False),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("received", Integer, nullable=False),
+    Column("expired", Integer, nullable=False),
+    Column("seconds", Text, nullable=False),
 )
 
 messages = Table(
@@ -384,6 +480,7 @@ postings = Table(
     _when("at_ms"),
     CheckConstraint("amount_dong > 0", name="amount_positive"),
     CheckConstraint("source <> target", name="two_sides"),
+    Index("ix_postings_account", "account_id", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -404,6 +501,13 @@ events = Table(
         sqlite_where=text("seq IS NULL"),
         postgresql_where=text("seq IS NULL"),
     ),
+    Index(
+        "ix_events_account",
+        "account_id",
+        "seq",
+        sqlite_where=text("account_id IS NOT NULL"),
+        postgresql_where=text("account_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -412,6 +516,32 @@ cursors = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("seq", BigInteger, nullable=False),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    _own_id(),
+    Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
+    Column("scope", String(8), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("failover_url", Text),
+    Column("events", Text, nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("old_secret", Text),
+    _when("old_secret_until_ms", nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("disabled_reason", String(64)),
+    _when("created_at_ms"),
+    _when("failing_since_ms", nullable=True),
+    Column("fails_in_row", Integer, nullable=False, server_default="0"),
+    _when("resting_until_ms", nullable=True),
+    CheckConstraint("scope IN ('account', 'rental')", name="scope"),
+    CheckConstraint("format IN ('first_api', 'v1')", name="format"),
+    CheckConstraint("state IN ('active', 'disabled', 'removed')", name="state"),
+    Index("ix_endpoints_account", "account_id", "id"),
+    sqlite_autoincrement=True,
 )
 
 callbacks = Table(
