@@ -10,19 +10,22 @@ DEVELOPMENT := $(VENV)/.development
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers quick lint bench fix requirements clean
+.PHONY: help demo test peers assets quick lint bench fix requirements clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: $(RUNTIME) ## start simlet with pretend lines, and print a whole round to try
+demo: $(RUNTIME) assets ## start simlet with pretend lines, and print a whole round to try
 	@$(BIN)/simlet demo --port $(PORT)
 
-test: lint peers ## install what is needed and run every check and every test
+test: lint peers assets ## install what is needed and run every check and every test
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 peers: ## install the other sides that tests talk to, where this machine allows it
 	@tests/peers/install.sh
+
+assets: ## fetch the script of the page /docs, where npm is there
+	@assets/install.sh
 
 quick: $(DEVELOPMENT) ## the tests on SQLite alone, without the slow stories
 	$(BIN)/python -m pytest -n $(WORKERS) -k "not postgresql and not stories"

@@ -106,6 +106,12 @@ def test_other_variables_are_not_looked_at() -> None:
     assert load_settings({"PATH": "/bin", "simlet_listen": "x", "MY_SIMLET_X": "1"}) == Settings()
 
 
+def test_the_variables_of_the_client_are_left_to_it() -> None:
+    environ = {"SIMLET_URL": "http://127.0.0.1:1", "SIMLET_TOKEN": PASSWORD}
+    assert load_settings(environ) == Settings()
+    assert "SIMLET_TOKENS" in only_problem({"SIMLET_TOKENS": "x"})
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "read"),
     [

@@ -14,7 +14,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlet.log import configure_log, get_log, mask
+from simlet.domain.masking import mask
+from simlet.log import configure_log, get_log
 
 NUMBER = "+84901234567"
 TOKEN = "simlet_Ab3_dEf456"  # the form of a token, of no account

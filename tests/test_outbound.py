@@ -1,6 +1,7 @@
 import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -322,6 +323,13 @@ def test_only_global_unicast_is_let_through_on_ipv6(ip: ipaddress.IPv6Address) -
 def test_the_guard_has_an_answer_to_any_text(text: str) -> None:
     reason = refusal_of(text, 443, PUBLIC_ONLY)
     assert reason is None or reason.replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("port", [1, 22, 25, 2375, 3306, 5432, 6379, 9200, 11211])
+async def test_no_other_port_of_a_public_address_is_connected_to(port: int) -> None:
+    async with posting(PUBLIC_ONLY) as outbound:
+        answer = await outbound.post(f"http://8.8.8.8:{port}/", b"{}", {})
+    assert answer.error == "refused_address"
 
 
 # --- hostile targets, against a real listener
@@ -803,6 +811,53 @@ async def test_a_closed_outbound_posts_no_more() -> None:
     await outbound.close()
     with pytest.raises(RuntimeError, match="closed"):
         await outbound.post("http://example.com/", b"", {})
+
+
+async def test_the_beginning_of_an_answer_and_when_to_come_again_are_told() -> None:
+    async def take(request: web.Request) -> web.Response:
+        body = "đợi\x00\x1b[2J\n" + "x" * 5000
+        return web.Response(status=429, text=body, headers={"Retry-After": "17"})
+
+    async with serving(take) as base, posting() as outbound:
+        answer = await outbound.post(base, b"{}", {})
+    assert (answer.status, answer.retry_after) == (429, "17")
+    assert answer.text == ("đợi\ufffd\ufffd[2J\n" + "x" * 500)[:500]
+
+
+async def test_an_answer_that_is_no_text_is_told_as_far_as_it_is_one() -> None:
+    async def take(request: web.Request) -> web.Response:
+        return web.Response(body=b"ok\xff\xfe")
+
+    async with serving(take) as base, posting() as outbound:
+        answer = await outbound.post(base, b"{}", {})
+    assert (answer.text, answer.retry_after) == ("ok\ufffd\ufffd", None)
+
+
+async def test_look_ups_that_hang_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def slow(host: str, *args: object, **named: object) -> object:
+        if host.startswith("slow"):
+            go_on.wait(PATIENCE_S)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return look_up(LET, *args, **named)  # type: ignore[arg-type]
+
+    async def take(request: web.Request) -> web.Response:
+        return web.Response()
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    async with serving(take) as base, posting() as outbound:
+        port = base.rpartition(":")[2]
+        hanging = [
+            asyncio.create_task(outbound.post(f"http://slow{one}.example:{port}/", b"", {}))
+            # More than one dealer can have begun before the system gives up the first of them.
+            for one in range(200)
+        ]
+        answer = await outbound.post(f"http://quick.example:{port}/", b"", {})
+        assert answer.status == 200
+        go_on.set()
+        assert {one.error for one in await asyncio.gather(*hanging)} == {"dns"}
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("inf"), float("nan")])

@@ -21,6 +21,8 @@ from msgspec import Meta, Struct, inspect
 
 PREFIX = "SIMLET_"
 PATH_VARIABLE = "SIMLET_CONFIG"
+# What simlet.client reads: both sides may run in one environment.
+CLIENT_VARIABLES = frozenset({"SIMLET_URL", "SIMLET_TOKEN"})
 DEFAULTS_NAME = "defaults.toml"
 USUAL_FILE = Path("simlet.toml")
 
@@ -177,13 +179,14 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[retention]`: how long what is personal is kept."""
 
     texts_hours: Annotated[int, Meta(ge=1, le=8760)] = 24
+    callbacks_days: Annotated[int, Meta(ge=1, le=365)] = 7
 
 
 class CallbackSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[callbacks]`: how dealers' servers are called, and which may be reached."""
 
     timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 5.0
-    concurrency: Annotated[int, Meta(ge=1, le=1000)] = 32
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] = 128
     ports: Annotated[tuple[_Port, ...], Meta(min_length=1)] = (80, 443, 8080, 8443)
     private_networks: tuple[_Network, ...] = ()
 
@@ -230,6 +233,15 @@ class LineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     gateway_grace_s: Annotated[int, Meta(ge=0, le=86400)] = 30
 
 
+class V1Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[v1]`: limits of `/v1`."""
+
+    calls_per_s: Annotated[float, Meta(ge=0.1, le=100000)] = 50.0
+    burst: Annotated[int, Meta(ge=1, le=1000000)] = 100
+    heartbeat_s: Annotated[float, Meta(ge=0.1, le=300)] = 15.0
+    open_per_account: Annotated[int, Meta(ge=1, le=1000000)] = 1000
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting; `defaults.toml` tells what each one means. Made by `load_settings`."""
 
@@ -246,6 +258,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     parts: PartSettings = PartSettings()
     spool: SpoolSettings = SpoolSettings()
     lines: LineSettings = LineSettings()
+    v1: V1Settings = V1Settings()
 
     @property
     def host(self) -> str:
@@ -405,7 +418,7 @@ def _from_table(table: Mapping[str, object], source: str) -> Iterator[_Given]:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable == PATH_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in {PATH_VARIABLE, *CLIENT_VARIABLES}:
             continue
         setting = _BY_VARIABLE.get(variable)
         if setting is None:

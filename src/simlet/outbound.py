@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import aiohttp
@@ -19,8 +19,10 @@ import yarl
 from aiohttp.abc import AbstractResolver
 
 from simlet.domain.errors import invalid
+from simlet.look_up import SystemResolver
 
 ANSWER_BYTES = 4096
+KEPT_CHARS = 500
 URL_CHARACTERS = 2000
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -102,11 +104,15 @@ class Answer:
         error: `bad_url`, `refused_address`, `dns`, `connection`, `tls`, `timeout` or
             `bad_answer` (something came that is not HTTP).
         duration_ms: from the call to this answer.
+        retry_after: the header of that name, as it came.
+        text: the first `KEPT_CHARS` characters of the body; it may hold what was posted.
     """
 
     status: int | None
     error: str | None
     duration_ms: int
+    retry_after: str | None = None
+    text: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -280,7 +286,7 @@ class Outbound:
             raise ValueError("timeout_s is a number above 0")
         self._rules = rules
         self._timeout_s = timeout_s
-        self._resolver = resolver
+        self._resolver = resolver or SystemResolver()
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -300,31 +306,31 @@ class Outbound:
             ValueError: a header is malformed.
         """
         began = time.monotonic()
-        status, error = await self._try(url, body, headers)
-        return Answer(status, error, round((time.monotonic() - began) * 1000))
+        answer = await self._try(url, body, headers)
+        return replace(answer, duration_ms=round((time.monotonic() - began) * 1000))
 
     async def close(self) -> None:
         """Let go of all connections; nothing is posted afterwards."""
         self._closed = True
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
-    async def _try(
-        self, url: str, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[int | None, str | None]:
+    async def _try(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         session = self._opened()
         try:
             target = _read_url(url)
         except _UnusableUrlError:
-            return None, "bad_url"
+            return Answer(None, "bad_url", 0)
         try:
             async with session.post(
                 target, data=body, headers=headers, allow_redirects=False
             ) as response:
-                await _read_some(response)
-                return response.status, None
+                text = await _read_some(response)
+                retry_after = response.headers.get("Retry-After")
+                return Answer(response.status, None, 0, retry_after, text)
         except (aiohttp.ClientError, OSError) as failure:
-            return None, _word(failure)
+            return Answer(None, _word(failure), 0)
 
     def _opened(self) -> aiohttp.ClientSession:
         # Opened at the first post, as a session belongs to the event loop that runs then.
@@ -349,9 +355,9 @@ class Outbound:
             # Servers commonly drop idle connections after 5 s; a post on one that is just being
             # dropped is lost, so ours go first.
             keepalive_timeout=4.0,
-            # One slow address must not hold all the connections that there are.
-            limit=100,
-            limit_per_host=20,
+            # Who posts decides how much goes on at a time. To wait here for a connection would
+            # let one slow address hold up the posts to others.
+            limit=0,
         )
 
     def _guarded_socket(self, target: aiohttp.AddrInfoType) -> socket.socket:
@@ -362,16 +368,20 @@ class Outbound:
         return socket.socket(family=family, type=kind, proto=protocol)
 
 
-async def _read_some(response: aiohttp.ClientResponse) -> None:
-    """Read a short answer to its end, so that the connection can serve again.
+async def _read_some(response: aiohttp.ClientResponse) -> str:
+    """Read a short answer to its end, so that the connection can serve again; how it begins.
 
     The client drops a connection whose answer was not read to its end. The status has decided
     already: what goes wrong from here on is no failure of the post.
     """
-    left = ANSWER_BYTES
+    read = b""
     with suppress(aiohttp.ClientError, OSError):
-        while left > 0 and (part := await response.content.read(left)):
-            left -= len(part)
+        while len(read) < ANSWER_BYTES and (
+            part := await response.content.read(ANSWER_BYTES - len(read))
+        ):
+            read += part
+    text = read.decode("utf-8", "replace")[:KEPT_CHARS]
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
 
 
 def _word(failure: aiohttp.ClientError | OSError) -> str:

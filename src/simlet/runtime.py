@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from simlet.clock import Clock, SystemClock
 from simlet.config import Settings
 from simlet.domain.allocate import Chance
+from simlet.feed import EventFeed
 from simlet.flows.browse import signing_key
+from simlet.reads import ReadNotes
 from simlet.store.database import Database, open_database
 
 RECORDING_KEY = "recording"
@@ -22,6 +24,8 @@ class Runtime:
         random_bytes: gives that many unforeseeable bytes.
         recording_key: signs the addresses of recordings.
         base_url: where dealers reach this server, without a closing slash.
+        feed: wakes whoever waits for an event.
+        reads: where it is noted that a rental's code was told.
     """
 
     settings: Settings
@@ -31,6 +35,8 @@ class Runtime:
     random_bytes: Callable[[int], bytes]
     recording_key: bytes
     base_url: str
+    feed: EventFeed
+    reads: ReadNotes
 
 
 def open_settings_database(settings: Settings) -> Database:
@@ -48,13 +54,16 @@ async def open_runtime(settings: Settings, bound_port: int) -> Runtime:
     """Opens the database and makes what the parts need; the schema is there already."""
     db = open_settings_database(settings)
     key = await db.write(signing_key, RECORDING_KEY, secrets.token_bytes(32))
+    clock = SystemClock()
     return Runtime(
         settings=settings,
         db=db,
-        clock=SystemClock(),
+        clock=clock,
         # Which line is drawn is no secret, and the system's own chance takes ten times as long.
         chance=random.Random(secrets.randbits(256)).randrange,  # noqa: S311
         random_bytes=secrets.token_bytes,
         recording_key=key,
         base_url=settings.recording_base(bound_port),
+        feed=EventFeed(db, clock),
+        reads=ReadNotes(db, clock),
     )

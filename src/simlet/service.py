@@ -9,11 +9,12 @@ import asyncio
 import gc
 import ipaddress
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Protocol
 
 import msgspec
@@ -33,16 +34,20 @@ from simlet.siblings import Siblings
 from simlet.store.migrate import prepare
 from simlet.web.app import App
 from simlet.web.protocol import Connection
-from simlet.web.recordings import recording_url
-from simlet.workers.callbacks import Posting, queueing
+from simlet.web.recordings import recording_url, recording_urls
+from simlet.web.v1.shapes import event_bytes
+from simlet.workers.callbacks import Posting
 from simlet.workers.expiry import expiry
+from simlet.workers.figures import counting
 from simlet.workers.health import noting, watching
 from simlet.workers.housekeeping import housekeeping
 from simlet.workers.patience import patience
+from simlet.workers.stock_queue import stock_queue
 
 BACKLOG = 4096
 EXIT_WITHIN_S = 9.5
 MEGABYTE = 1024 * 1024
+MOST_FILES = 1_048_576
 MOST_BY_ITSELF = 4
 """Writers take turns, so that more processes than these hardly serve more."""
 
@@ -75,6 +80,7 @@ def run(settings: Settings, ready: Ready) -> None:
         OSError: the address cannot be listened on.
     """
     configure_log(settings.log.level, settings.log.format, sys.stderr)
+    _allow_connections()
     prepare(settings.database_url)
     uvloop.run(serve(settings, ready))
 
@@ -90,6 +96,7 @@ def run_sibling(settings: Settings) -> None:
         OSError: the address cannot be listened on.
     """
     configure_log(settings.log.level, settings.log.format, sys.stderr)
+    _allow_connections()
     uvloop.run(_serve_beside(settings))
 
 
@@ -110,7 +117,8 @@ async def serve(settings: Settings, ready: Ready) -> None:
             supervisor = Supervisor(runtime, drain.spool, reports.of)
             web = _web(runtime, supervisor, listener)
             watch = [watching(runtime), noting(reports, runtime.clock)]
-            for part in [*_parts(runtime), *watch, drain, supervisor, siblings, web]:
+            shared: list[Part] = [runtime.feed, runtime.reads]
+            for part in [*shared, *_parts(runtime), *watch, drain, supervisor, siblings, web]:
                 await part.start()
                 stack.push_async_callback(part.stop)
             _settle_memory()
@@ -132,7 +140,8 @@ async def _serve_beside(settings: Settings) -> None:
             drain = _drain(runtime)
             reports = Reports(runtime)
             web = _web(runtime, Supervisor(runtime, drain.spool, reports.of), listener)
-            for part in (noting(reports, runtime.clock), drain, web):
+            noted = noting(reports, runtime.clock)
+            for part in (runtime.feed, runtime.reads, noted, drain, web):
                 await part.start()
                 stack.push_async_callback(part.stop)
             _settle_memory()
@@ -165,9 +174,15 @@ def _parts(runtime: Runtime) -> list[Part]:
     return [
         housekeeping(runtime),
         expiry(runtime),
+        stock_queue(runtime),
         patience(runtime),
-        queueing(runtime),
-        Posting(runtime, outbound, lambda rental: recording_url(runtime, rental)),
+        counting(runtime),
+        Posting(
+            runtime,
+            outbound,
+            lambda rental: recording_url(runtime, rental),
+            lambda detail: event_bytes(detail, recording_urls(runtime)),
+        ),
     ]
 
 
@@ -181,6 +196,14 @@ def _web(runtime: Runtime, supervisor: Supervisor, listener: socket.socket) -> "
     """What every process does."""
     grace_s = runtime.settings.web.shutdown_grace_s
     return Web(App(runtime, supervisor), listener, grace_s)
+
+
+def _allow_connections() -> None:
+    """Takes as many open files as the system grants: each stream and each wait is one."""
+    _, granted = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if granted == resource.RLIM_INFINITY else min(granted, MOST_FILES)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, granted))
 
 
 def _settle_memory() -> None:
@@ -272,6 +295,7 @@ class Web:
     """The HTTP server."""
 
     def __init__(self, app: App, listener: socket.socket, grace_s: float) -> None:
+        self._app = app
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -301,6 +325,8 @@ class Web:
 
     async def stop(self) -> None:
         """Takes no more connections, and ends after every accepted request has its answer."""
+        # Waits and streams would go on for as long as they may.
+        self._app.dismiss()
         self._server.should_exit = True
         if self._task is not None:
             await self._task

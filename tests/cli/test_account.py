@@ -12,7 +12,7 @@ from simlet.cli.failure import WRONG_USE
 from simlet.domain.events import EventKind
 from simlet.domain.signing import hash_secret, token_is_well_formed
 from simlet.flows.browse import account_of_token
-from simlet.store.accounts import callback_target
+from simlet.store.endpoints import callback_target
 from simlet.store.events import events_after
 
 

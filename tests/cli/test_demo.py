@@ -73,7 +73,9 @@ def test_the_lines_it_prints_are_a_whole_round(tmp_path: Path) -> None:
             env={"PATH": os.environ["PATH"]},
         )
     answers = [msgspec.json.decode(line) for line in ended.stdout.splitlines()]
-    balance, networks, services, rented, rental_id, waiting, received, after, history = answers
+    balance, networks, services, rented, rental_id, waiting, received, after, history, once = (
+        answers
+    )
     assert balance["data"] == {"balance": 1_000_000}
     assert len(networks["data"]) == 5
     assert [one["ID"] for one in services["data"]] == [97, 4]
@@ -84,6 +86,8 @@ def test_the_lines_it_prints_are_a_whole_round(tmp_path: Path) -> None:
     assert after["data"] == {"balance": 998_550}
     assert [one["ID"] for one in history["data"]] == [rental_id]
     assert history["data"][0]["Code"] == received["Result"]["Code"]
+    assert (once["object"], once["state"]) == ("rental", "received")
+    assert once["code"].isdigit()
 
 
 def test_it_starts_on_the_data_it_left(tmp_path: Path) -> None:

@@ -102,3 +102,59 @@ def test_a_gateway_shows_what_to_enter_at_the_other_side(shell: Shell) -> None:
 
 def test_an_unknown_gateway_is_not_shown(shell: Shell) -> None:
     assert shell.error("gateway", "show", "nobody")["code"] == "gateway_unknown"
+
+
+def test_settings_are_changed_and_put_back(shell: Shell) -> None:
+    shell.run(
+        "gateway", "add", "sim", "--kind", "simulator", "--set", "late_s=9", "--set", "seed=7"
+    )
+
+    changed = shell.json("gateway", "set", "sim", "seed=8", "late_s=")["settings"]
+
+    (listed,) = shell.json("gateway", "list")
+    assert listed["settings"] == {"seed": 8}
+    assert changed["seed"] == 8
+    assert shell.json("gateway", "show", "sim")["settings"] == changed
+
+
+@pytest.mark.parametrize("pair", ["seed=soon", "colour=red", "colour="])
+def test_a_change_that_the_kind_does_not_take_changes_nothing(shell: Shell, pair: str) -> None:
+    shell.run("gateway", "add", "sim", "--kind", "simulator", "--set", "seed=7")
+    before = shell.json("gateway", "show", "sim")
+
+    error = shell.error("gateway", "set", "sim", "late_s=5", pair)
+
+    assert error["code"] == "invalid"
+    assert shell.json("gateway", "show", "sim") == before
+
+
+def test_a_change_names_settings(shell: Shell) -> None:
+    shell.run("gateway", "add", "sim", "--kind", "simulator")
+    shell.error("gateway", "set", "sim", code=WRONG_USE)
+    shell.error("gateway", "set", "sim", "seed", code=WRONG_USE)
+
+
+def test_a_secret_that_is_changed_is_hidden(shell: Shell) -> None:
+    shell.run("gateway", "add", "phones", "--kind", "android", "--set", "signing_key=old")
+    changed = shell.run("gateway", "set", "phones", "signing_key=hidden-key", "--json").stdout
+    assert "hidden-key" not in changed
+    assert "•••" in changed
+
+
+def test_a_new_secret_takes_the_place_of_the_old_one(shell: Shell) -> None:
+    old = shell.json("gateway", "add", "gate", "--kind", "http")["secret"]
+    new = shell.json("gateway", "rotate", "gate")["secret"]
+    kept = read(find_gateway, "gate")
+    assert kept is not None
+    assert kept.secret_hash == hash_secret(new)
+    assert new != old
+    assert gateway_secret_is_well_formed(shell.run("gateway", "rotate", "gate").stdout.split()[-1])
+
+
+def test_a_removed_gateway_is_not_listed_and_its_name_is_free(shell: Shell) -> None:
+    shell.run("gateway", "add", "gate", "--kind", "http")
+    shell.run("gateway", "remove", "gate")
+    assert shell.json("gateway", "list") == []
+    assert shell.json("gateways") == []
+    assert shell.error("gateway", "remove", "gate")["code"] == "gateway_unknown"
+    shell.run("gateway", "add", "gate", "--kind", "simulator")

@@ -35,13 +35,14 @@ READING = [("account", "list"), ("service", "list"), ("line", "list"), ("gateway
 def test_the_forms_that_others_rely_on_are_there() -> None:
     paths = {" ".join(path) for path, _ in EVERY}
     assert paths == {
-        *("serve", "migrate", "demo", "sms", "rentals", "books check"),
+        *("rent", "serve", "migrate", "demo", "sms", "rentals", "books check"),
         *("account add", "account credit", "account token", "account list", "account suspend"),
         *("account resume", "account approve", "account revoke", "account callback"),
         *("service add", "service list", "service pause", "service resume"),
         *("service open", "service close", "line import", "line list", "line retire"),
-        *("gateway add", "gateway list", "gateway show", "network list", "network add"),
-        *("lines", "gateways", "quarantine"),
+        *("service change", "gateway add", "gateway list", "gateway show", "gateway set"),
+        *("gateway rotate", "gateway remove", "network list", "network add"),
+        *("lines", "gateways", "quarantine", "timeline"),
     }
 
 

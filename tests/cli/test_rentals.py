@@ -1,7 +1,10 @@
 """`simlet rentals`."""
 
 from cli.shell import Shell, row
+from simlet.cli.database import now_ms, write
 from simlet.cli.failure import WRONG_USE
+from simlet.domain.report import ReportReason
+from simlet.flows.report_rental import report_rental
 
 
 def prepared(shell: Shell) -> tuple[int, int]:
@@ -28,6 +31,8 @@ def test_a_rental_is_shown_with_all_that_names_it(shell: Shell) -> None:
             "created_at_ms": rented.created_at_ms,
             "deadline_at_ms": rented.deadline_at_ms,
             "closed_at_ms": None,
+            "extensions": 0,
+            "report": None,
         }
     ]
     shown = shell.run("rentals").stdout
@@ -48,6 +53,17 @@ def test_rentals_are_chosen_by_account_and_state_the_newest_first(any_shell: She
     assert found("--state", "received") == [first.id]
     assert found("--account", "bob", "--state", "received") == []
     assert found("--limit", 1) == [third.id]
+
+
+def test_what_a_dealer_said_of_a_line_is_shown(shell: Shell) -> None:
+    ann, _ = prepared(shell)
+    rental = shell.rent(ann).rental
+    write(report_rental, ann, rental.id, ReportReason.LINE_DEAD, None, now_ms())
+
+    (shown,) = shell.json("rentals")
+
+    assert (shown["state"], shown["report"]) == ("cancelled", "line_dead")
+    assert "line_dead" in shell.run("rentals").stdout
 
 
 def test_without_any_people_are_told_so(shell: Shell) -> None:

@@ -23,6 +23,9 @@ def test_a_service_is_added_as_the_contract_writes_it(shell: Shell) -> None:
         "price_dealer_dong": 1450,
         "price_distributor_dong": 1450,
         "waiting_s": 300,
+        "cancel_after_s": 0,
+        "extend_s": 0,
+        "extend_times": 0,
         "catch_all": True,
         "senders": [],
         "texts": [],
@@ -153,3 +156,37 @@ def test_each_command_tells_people_what_it_did(shell: Shell) -> None:
         "Service 97 is opened by Bo.\n",
         "Service 97 is closed.\n",
     ]
+
+
+def test_when_rentals_may_be_cancelled_and_extended_is_the_services(shell: Shell) -> None:
+    terms = ("--cancel-after", 60, "--extend-by", 120, "--extend-times", 2)
+    added = shell.json(*ADD, "--seconds", 300, "--catch-all", *terms)
+    assert (added["cancel_after_s"], added["extend_s"], added["extend_times"]) == (60, 120, 2)
+    words = shell.run("service", "list").stdout.splitlines()
+    assert "CANCEL AFTER (s)" in words[0]
+    assert " 60 " in words[1]
+
+
+def test_a_service_is_changed(shell: Shell) -> None:
+    shell.run(*ADD, "--seconds", 300, "--catch-all", "--cancel-after", 60)
+    changed = shell.json("service", "change", 97, "--extend-by", 30, "--extend-times", 1)
+    assert changed == {"id": 97, "cancel_after_s": 60, "extend_s": 30, "extend_times": 1}
+    assert "changed" in shell.run("service", "change", 97, "--cancel-after", 0).stdout
+    (listed,) = shell.json("service", "list")
+    assert (listed["cancel_after_s"], listed["extend_s"]) == (0, 30)
+
+
+@pytest.mark.parametrize(
+    "more", [("--cancel-after", "-1"), ("--extend-by", "30"), ("--extend-times", "1")]
+)
+def test_a_change_that_means_nothing_is_refused(shell: Shell, more: tuple[str, ...]) -> None:
+    shell.run(*ADD, "--seconds", 300, "--catch-all")
+    before = shell.json("service", "list")
+    assert shell.error("service", "change", 97, *more)["code"] == "invalid"
+    assert shell.error("service", "change", 98, "--cancel-after", 1)["code"] == "service_unknown"
+    assert shell.json("service", "list") == before
+
+
+def test_a_change_of_nothing_is_wrong_use(shell: Shell) -> None:
+    shell.run(*ADD, "--seconds", 300, "--catch-all")
+    shell.error("service", "change", 97, code=WRONG_USE)

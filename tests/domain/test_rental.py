@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.rental import Rental, RentalState
+from simlet.domain.service import Terms
 
 BEGAN_MS = 1_700_000_000_000
 ENDS_MS = BEGAN_MS + 300_000
@@ -40,6 +41,46 @@ def test_an_expired_rental_listens_no_more() -> None:
     assert not expired.listening
 
 
+def test_a_cancelled_rental_listens_no_more() -> None:
+    cancelled = WAITING.cancel(BEGAN_MS + 7)
+    assert (cancelled.state, cancelled.closed_at_ms) == (RentalState.CANCELLED, BEGAN_MS + 7)
+    assert not cancelled.listening
+
+
+@given(st.integers(1, 86_400), st.integers(1, 100))
+def test_a_rental_is_extended_so_often_and_by_so_much(extend_s: int, times: int) -> None:
+    terms = Terms(0, extend_s, times)
+    rental = WAITING
+    for one in range(times):
+        rental = rental.extend(terms, rental.deadline_at_ms - 1)
+        assert rental.extensions == one + 1
+    assert rental.deadline_at_ms == ENDS_MS + times * extend_s * 1000
+    with pytest.raises(Refused) as refused:
+        rental.extend(terms, BEGAN_MS)
+    assert refused.value.refusal is errors.NOT_EXTENDABLE
+
+
+@pytest.mark.parametrize("state", CLOSED_STATES)
+def test_a_closed_rental_is_not_extended(state: RentalState) -> None:
+    with pytest.raises(Refused) as refused:
+        replace(WAITING, state=state).extend(Terms(0, 30, 1), BEGAN_MS)
+    assert refused.value.refusal is errors.NOT_EXTENDABLE
+
+
+@pytest.mark.parametrize("terms", [Terms(0, 0, 0), Terms(0, 30, 0), Terms(0, 0, 1)])
+def test_without_terms_for_it_nothing_is_extended(terms: Terms) -> None:
+    with pytest.raises(Refused) as refused:
+        WAITING.extend(terms, BEGAN_MS)
+    assert refused.value.refusal is errors.NOT_EXTENDABLE
+
+
+def test_a_rental_cancelled_as_it_began_was_never_open() -> None:
+    cancelled = WAITING.cancel(BEGAN_MS)
+    assert not cancelled.was_open_at(BEGAN_MS - 999, BEGAN_MS)
+    assert not cancelled.was_open_at(BEGAN_MS, BEGAN_MS + 999)
+    assert WAITING.cancel(BEGAN_MS + 1).was_open_at(BEGAN_MS - 999, BEGAN_MS)
+
+
 def test_an_end_changes_nothing_but_the_end() -> None:
     received = WAITING.receive(BEGAN_MS + 5)
     assert replace(received, state=RentalState.WAITING, closed_at_ms=None) == WAITING
@@ -48,7 +89,7 @@ def test_an_end_changes_nothing_but_the_end() -> None:
 @pytest.mark.parametrize("state", CLOSED_STATES)
 def test_a_closed_rental_is_never_closed_again(state: RentalState) -> None:
     closed = replace(WAITING, state=state, closed_at_ms=BEGAN_MS + 1)
-    for end in (closed.receive, closed.expire):
+    for end in (closed.receive, closed.expire, closed.cancel):
         with pytest.raises(Refused) as refused:
             end(BEGAN_MS + 2)
         assert refused.value.refusal is errors.RENTAL_CLOSED

@@ -1,18 +1,17 @@
+"""What is queued, what is claimed when, and what follows from each attempt."""
+
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from simlet.domain.backoff import CALLBACK_OFFSETS_MS
+from calling_back import LEASE_S, claim, endpoint, kinds, queue, record
+from simlet.domain.endpoint import BodyFormat
 from simlet.domain.rental import RentalState
-from simlet.flows.deliver_callbacks import (
-    Delivery,
-    Room,
-    claim_callbacks,
-    headers_for,
-    queue_callbacks,
-    record_attempt,
-)
+from simlet.flows.deliver_callbacks import Delivery, headers_for, reclaim_callbacks
+from simlet.flows.forget_old import forget_old
 from simlet.flows.manage_accounts import set_callback
+from simlet.store.endpoints import CallbackTarget
 from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
@@ -20,8 +19,8 @@ pytestmark = pytest.mark.anyio
 NUMBER = "0967000001"
 CODE = "Your code is 123456"
 URL = "https://dealer.test/codes"
-LEASE_S = 40
-NOTHING: dict[int, int] = {}
+FAST_S = (1, 3, 8, 20, 60)
+DAY_S = 86_400
 
 
 async def renting_dealer(world: World, *, callback_url: str | None = URL) -> Dealer:
@@ -33,23 +32,20 @@ async def renting_dealer(world: World, *, callback_url: str | None = URL) -> Dea
     return dealer
 
 
-async def queue(world: World, limit: int = 1000) -> int:
-    return await world.db.write(queue_callbacks, limit)
+async def told_of_a_code(world: World) -> Delivery:
+    """The first attempt to tell a code in the format of the first API."""
+    await renting_dealer(world)
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+    (delivery,) = await claim(world)
+    return delivery
 
 
-async def claim(
-    world: World, places: int = 10, *, per_account: int = 10, under_way: dict[int, int] = NOTHING
-) -> list[Delivery]:
-    room = Room(places, per_account, under_way)
-    return await world.db.write(claim_callbacks, world.clock.now_ms(), LEASE_S, room)
-
-
-async def record(
-    world: World, delivery: Delivery, status: int | None, error: str | None = None
-) -> str:
-    return await world.db.write(
-        record_attempt, delivery.callback, status, error, world.clock.now_ms()
+async def states(world: World) -> list[tuple[object, ...]]:
+    rows = await world.rows(
+        "SELECT state, attempts, last_status, last_error FROM callbacks ORDER BY id"
     )
+    return [tuple(row) for row in rows]
 
 
 # ---------------------------------------------------------------------------------- what is told
@@ -63,9 +59,11 @@ async def test_a_code_is_told(world: World) -> None:
     (delivery,) = await claim(world)
 
     assert (delivery.url, delivery.secret) == (URL, dealer.callback_secret)
-    assert (delivery.rental.state, delivery.rental.code) == (RentalState.RECEIVED, "123456")
+    assert delivery.view is not None
+    assert (delivery.view.state, delivery.view.code) == (RentalState.RECEIVED, "123456")
     assert delivery.callback.account_id == dealer.id
     assert delivery.callback.attempts == 1
+    assert delivery.callback.urgent
 
 
 async def test_an_expiry_is_told(world: World) -> None:
@@ -76,10 +74,12 @@ async def test_an_expiry_is_told(world: World) -> None:
 
     (delivery,) = await claim(world)
 
-    assert (delivery.rental.state, delivery.rental.code) == (RentalState.EXPIRED, None)
+    assert delivery.view is not None
+    assert (delivery.view.state, delivery.view.code) == (RentalState.EXPIRED, None)
+    assert not delivery.callback.urgent
 
 
-async def test_nothing_else_is_told(world: World) -> None:
+async def test_nothing_else_is_told_in_the_first_api(world: World) -> None:
     await renting_dealer(world)
     await world.sms(NUMBER, "Welcome")
     await world.sms(NUMBER, CODE, sender="a stranger")
@@ -89,7 +89,7 @@ async def test_nothing_else_is_told(world: World) -> None:
     assert await claim(world) == []
 
 
-async def test_a_second_code_is_not_told_again(world: World) -> None:
+async def test_a_second_code_is_not_told_again_in_the_first_api(world: World) -> None:
     await renting_dealer(world)
     await world.sms(NUMBER, CODE)
     await world.sms(NUMBER, "Your code is 654321")
@@ -116,12 +116,57 @@ async def test_every_account_is_told_its_own(world: World) -> None:
     await world.sms("0967000002", "Your code is 654321")
     await queue(world)
 
-    told = {one.url: (one.callback.account_id, one.rental.code) for one in await claim(world)}
+    told = {one.url: (one.callback.account_id, one.view) for one in await claim(world)}
 
-    assert told == {
+    assert {url: (one, view and view.code) for url, (one, view) in told.items()} == {
         URL: (first.id, "123456"),
         "https://other.test/codes": (other.id, "654321"),
     }
+
+
+async def test_an_endpoint_is_told_what_it_takes_and_each_endpoint_of_an_account_is(
+    world: World,
+) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await queue(world)
+    every = await endpoint(world, dealer)
+    some = await endpoint(world, dealer, "balance.credited", url="https://dealer.example/money")
+    await world.credit(dealer.name, 1)
+    await world.sms(NUMBER, "Welcome")
+    await queue(world)
+
+    claimed = await claim(world)
+
+    told = {
+        (one.callback.endpoint_id, kind) for one, kind in zip(claimed, kinds(claimed), strict=True)
+    }
+    assert told == {
+        (every.id, "balance.credited"),
+        (every.id, "message.kept"),
+        (some.id, "balance.credited"),
+    }
+
+
+async def test_what_happened_before_an_endpoint_was_queued_for_is_told_by_replay_alone(
+    world: World,
+) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await queue(world)
+    await endpoint(world, dealer)
+    await queue(world)
+
+    assert await claim(world) == []
+
+
+async def test_an_account_is_told_nothing_of_another(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    stranger = await world.dealer("stranger")
+    await queue(world)
+    await endpoint(world, stranger)
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+
+    assert await claim(world) == []
 
 
 # ------------------------------------------------------------------------------------- the queue
@@ -142,30 +187,99 @@ async def test_reading_the_log_goes_on_where_it_stopped(world: World) -> None:
 async def test_an_event_is_queued_once_however_often_the_log_is_read(world: World) -> None:
     await renting_dealer(world)
     await world.sms(NUMBER, CODE)
-    for _ in range(3):
-        await queue(world)
+    await queue(world)
+    await world.tamper("UPDATE cursors SET seq = 0 WHERE name = 'callbacks'")
+    await queue(world)
 
     assert len(await claim(world)) == 1
 
 
-async def test_what_happens_later_is_queued_later(world: World) -> None:
-    await renting_dealer(world)
-    await queue(world)
-    assert await claim(world) == []
+# ----------------------------------------------------------------------------- in order per rental
+
+
+async def test_what_happens_to_a_rental_is_told_in_its_order(world: World) -> None:
+    await world.service(4)
+    await world.lines(NUMBER)
+    dealer = await world.dealer()
+    await endpoint(world, dealer, "rental.waiting", "message.kept", "rental.received")
+    await world.rent(dealer, 4)
+    await world.sms(NUMBER, "Welcome")
     await world.sms(NUMBER, CODE)
     await queue(world)
 
-    assert len(await claim(world)) == 1
+    told = []
+    while claimed := await claim(world):
+        assert len(claimed) == 1
+        told += kinds(claimed)
+        assert await record(world, claimed[0], 200) == "delivered"
+
+    assert told == ["rental.waiting", "message.kept", "message.kept", "rental.received"]
+
+
+async def test_what_follows_waits_until_the_earlier_is_told_or_given_up(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other")
+    await endpoint(world, dealer, "rental.waiting", "rental.expired")
+    await world.rent(dealer, 4)
+    world.clock.advance(60)
+    await world.expire()
+    await queue(world)
+
+    tries = 0
+    for wait_s in (0, 300, 1500, 5400, 14_400, 64_800):
+        world.clock.advance(wait_s)
+        (one,) = await claim(world)
+        assert kinds([one]) == ["rental.waiting"]
+        tries += 1
+        outcome = await record(world, one, 500)
+    assert (tries, outcome) == (6, "failed")
+    assert await claim(world) == []
+    world.clock.advance(20)  # after six failures in a row it rests
+    (one,) = await claim(world)
+    assert kinds([one]) == ["rental.expired"]
+
+
+async def test_rentals_do_not_wait_for_each_other(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other", waiting_limit=2)
+    await world.lines("0967000003")
+    await endpoint(world, dealer, "rental.waiting", "rental.expired")
+    for _ in range(2):
+        await world.rent(dealer, 4)
+    await queue(world)
+
+    assert kinds(await claim(world)) == ["rental.waiting", "rental.waiting"]
+
+
+async def test_what_stands_before_a_code_is_tried_as_fast_as_the_code(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other")
+    await endpoint(world, dealer, "rental.waiting", "rental.received")
+    rental = (await world.rent(dealer, 4)).rental
+    await queue(world)
+    (one,) = await claim(world)
+    await record(world, one, 500)
+    world.clock.advance(2)
+    assert await claim(world) == []
+
+    await world.sms(rental.number, CODE)
+    await queue(world)
+
+    at_s = []
+    for second in range(21):
+        for one in await claim(world):
+            at_s.append(second)
+            assert kinds([one]) == ["rental.waiting"]
+            await record(world, one, 500)
+        world.clock.advance(1)
+    assert at_s == [0, 1, 3, 8, 20]
 
 
 # -------------------------------------------------------------------------------------- attempts
 
 
 async def test_a_claimed_callback_is_nobody_elses_until_its_lease_ends(world: World) -> None:
-    await renting_dealer(world)
-    await world.sms(NUMBER, CODE)
-    await queue(world)
-    await claim(world)
+    await told_of_a_code(world)
 
     world.clock.advance(LEASE_S - 0.001)
     assert await claim(world) == []
@@ -174,83 +288,173 @@ async def test_a_claimed_callback_is_nobody_elses_until_its_lease_ends(world: Wo
     assert delivery.callback.attempts == 2
 
 
-async def test_no_more_are_claimed_than_asked_for(world: World) -> None:
-    dealer = await renting_dealer(world)
-    await world.rent(dealer, 4)
-    await world.sms(NUMBER, CODE)
-    await world.sms("0967000002", CODE)
-    await queue(world)
+async def test_what_a_killed_process_had_begun_is_due_at_once_for_the_next_one(
+    world: World,
+) -> None:
+    first = await told_of_a_code(world)
 
-    first, second, third = [await claim(world, 1) for _ in range(3)]
+    assert await world.db.write(reclaim_callbacks, world.clock.now_ms()) == 1
+    (again,) = await claim(world)
 
-    assert (len(first), len(second), third) == (1, 1, [])
-    assert first[0].callback.id != second[0].callback.id
-
-
-async def test_one_accounts_callbacks_leave_room_for_anothers(world: World) -> None:
-    await world.service(4)
-    await world.lines(*(f"096700000{number}" for number in range(5)))
-    slow = await world.dealer("slow", callback_url=URL)
-    quick = await world.dealer("quick", callback_url="https://quick.test/codes")
-    for dealer in (slow, slow, slow, slow, quick):
-        rental = (await world.rent(dealer, 4)).rental
-        await world.sms(rental.number, CODE)
-    await queue(world)
-
-    claimed = await claim(world, per_account=2)
-
-    assert sorted(one.callback.account_id for one in claimed) == [slow.id, slow.id, quick.id]
-    more = await claim(world, per_account=3, under_way={slow.id: 2, quick.id: 3})
-    assert [one.callback.account_id for one in more] == [slow.id]
+    assert again.callback.event_seq == first.callback.event_seq
+    assert await world.db.write(reclaim_callbacks, world.clock.now_ms()) == 1
+    assert await record(world, again, 200) == "delivered"
+    assert await world.db.write(reclaim_callbacks, world.clock.now_ms()) == 0
+    assert await claim(world) == []
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 async def test_any_2xx_is_the_end_of_it(world: World, status: int) -> None:
-    await renting_dealer(world)
-    await world.sms(NUMBER, CODE)
-    await queue(world)
-    (delivery,) = await claim(world)
+    delivery = await told_of_a_code(world)
 
-    assert await record(world, delivery, status) == "done"
-    world.clock.advance(7 * 86_400)
+    assert await record(world, delivery, status) == "delivered"
+    world.clock.advance(7 * DAY_S)
     assert await claim(world) == []
+    assert await states(world) == [("done", 1, status, None)]
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(199, None), (301, None), (404, None), (500, None), (None, "timeout")]
+    ("status", "error"),
+    [(199, None), (301, None), (404, None), (500, None), (None, "timeout")],
 )
 async def test_anything_else_is_tried_again(
     world: World, status: int | None, error: str | None
 ) -> None:
-    await renting_dealer(world)
+    delivery = await told_of_a_code(world)
+
+    assert await record(world, delivery, status, error) == "again"
+    assert await claim(world) == []
+    world.clock.advance(1)
+    assert len(await claim(world)) == 1
+    assert await states(world) == [("pending", 2, status, error)]
+
+
+async def test_a_code_is_tried_at_the_times_of_its_schedule_and_given_up_after_a_day(
+    world: World,
+) -> None:
+    delivery = await told_of_a_code(world)
+    happened_ms = world.clock.now_ms()
+    assert await record(world, delivery, 500) == "again"
+
+    # The rental's 60 s are over after the fast ones.
+    for number, at_s in enumerate((*FAST_S, 300, 1800, 7200, 21_600, DAY_S), 2):
+        world.clock.set_now_ms(happened_ms + at_s * 1000 - 1)
+        assert await claim(world) == []
+        world.clock.set_now_ms(happened_ms + at_s * 1000)
+        (delivery,) = await claim(world)
+        assert delivery.callback.attempts == number
+        outcome = await record(world, delivery, 500)
+
+    assert outcome == "failed"
+    world.clock.advance(DAY_S)
+    assert await claim(world) == []
+    assert await states(world) == [("failed", 11, 500, None)]
+
+
+async def test_while_its_rental_lasts_a_code_is_tried_each_minute(world: World) -> None:
+    await world.service(4, waiting_s=200)
+    await world.lines(NUMBER)
+    dealer = await world.dealer(callback_url=URL)
+    await world.rent(dealer, 4)
     await world.sms(NUMBER, CODE)
     await queue(world)
-    (delivery,) = await claim(world)
 
-    assert await record(world, delivery, status, error) == "pending"
+    at_s = []
+    for second in range(310):
+        for one in await claim(world):
+            at_s.append(second)
+            await record(world, one, 503)
+        world.clock.advance(1)
+    assert at_s == [0, 1, 3, 8, 20, 60, 120, 180, 300]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_says_when_to_come_again_is_obeyed(world: World, status: int) -> None:
+    delivery = await told_of_a_code(world)
+
+    await record(world, delivery, status, retry_after="7")
+
+    world.clock.advance(6.999)
+    assert await claim(world) == []
+    world.clock.advance(0.001)
+    assert len(await claim(world)) == 1
+
+
+async def test_a_retry_after_beside_another_status_says_nothing(world: World) -> None:
+    delivery = await told_of_a_code(world)
+
+    await record(world, delivery, 500, retry_after="7")
+
+    world.clock.advance(1)
+    assert len(await claim(world)) == 1
+
+
+async def test_a_retry_after_holds_back_whatever_is_no_code(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other")
+    await endpoint(world, dealer, "balance.credited")
+    for _ in range(2):
+        await world.credit(dealer.name, 1)
+    await queue(world)
+    (first,) = await claim(world, places=1)
+    await record(world, first, 429, retry_after="100")
+
+    world.clock.advance(99)
     assert await claim(world) == []
     world.clock.advance(1)
     assert len(await claim(world)) == 1
 
 
-async def test_attempts_follow_the_schedule_from_the_event_on_and_end(world: World) -> None:
-    await renting_dealer(world)
+async def test_an_attempt_that_was_given_up_meanwhile_has_nothing_to_say(world: World) -> None:
+    slow = await told_of_a_code(world)
+    world.clock.advance(LEASE_S)
+    (again,) = await claim(world)
+    assert await record(world, again, 200) == "delivered"
+
+    assert await record(world, slow, None, "timeout") == "late"
+    assert await states(world) == [("done", 2, 200, None)]
+
+
+async def test_each_attempt_is_listed_as_it_went(world: World) -> None:
+    delivery = await told_of_a_code(world)
+    began_ms = world.clock.now_ms()
+    await record(world, delivery, 500, answer="x" * 501, took_ms=12)
+    world.clock.advance(1)
+    (delivery,) = await claim(world)
+    await record(world, delivery, None, "timeout", took_ms=5000)
+    world.clock.advance(10)
+    (delivery,) = await claim(world)
+    await record(world, delivery, 204)
+
+    rows = await world.rows(
+        "SELECT number, at_ms, duration_ms, status, error, answer, outcome, next_at_ms "
+        "FROM callback_attempts ORDER BY id"
+    )
+    assert [tuple(row) for row in rows] == [
+        (1, began_ms, 12, 500, None, "x" * 500, "again", began_ms + 1000),
+        (2, began_ms + 1000, 5000, None, "timeout", None, "again", began_ms + 6000),
+        (3, began_ms + 11_000, 0, 204, None, None, "delivered", None),
+    ]
+
+
+async def test_every_other_attempt_goes_to_the_failover_address(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await endpoint(world, dealer, "rental.received", url="https://a.example/", failover_url=URL)
     await world.sms(NUMBER, CODE)
-    happened_ms = world.clock.now_ms()
     await queue(world)
 
-    for number, offset_ms in enumerate(CALLBACK_OFFSETS_MS, 1):
-        world.clock.set_now_ms(max(happened_ms + offset_ms - 1, happened_ms))
-        if number > 1:
-            assert await claim(world) == []
-        world.clock.set_now_ms(happened_ms + offset_ms)
-        (delivery,) = await claim(world)
-        assert delivery.callback.attempts == number
-        state = await record(world, delivery, 500)
+    urls = []
+    for wait_s in (0, 1, 2, 5, 12):
+        world.clock.advance(wait_s)
+        (one,) = await claim(world)
+        urls.append(one.url)
+        await record(world, one, 500)
 
-    assert state == "failed"
-    world.clock.advance(30 * 86_400)
-    assert await claim(world) == []
+    first = "https://a.example/"
+    assert urls == [first, URL, first, URL, first]
+
+
+# ------------------------------------------------------------------------------- what is not told
 
 
 async def test_a_callback_whose_account_gave_its_address_up_is_not_posted(world: World) -> None:
@@ -260,20 +464,294 @@ async def test_a_callback_whose_account_gave_its_address_up_is_not_posted(world:
     await world.db.write(set_callback, dealer.name, None, world.clock.now_ms())
 
     assert await claim(world) == []
-    rows = await world.rows("SELECT state, last_error FROM callbacks")
-    assert [tuple(row) for row in rows] == [("failed", "no_address")]
+    assert await states(world) == [("dropped", 0, None, None)]
 
 
-async def test_how_the_last_attempt_went_is_recorded(world: World) -> None:
+async def test_what_is_to_be_told_goes_to_the_address_that_holds_then(world: World) -> None:
+    dealer = await renting_dealer(world)
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+    target = CallbackTarget("https://new.test/", dealer.callback_secret)
+    await world.db.write(set_callback, dealer.name, target, world.clock.now_ms())
+
+    (delivery,) = await claim(world)
+
+    assert delivery.url == "https://new.test/"
+
+
+async def test_a_code_that_was_erased_is_not_told_by_half_in_the_first_api(world: World) -> None:
     await renting_dealer(world)
     await world.sms(NUMBER, CODE)
     await queue(world)
+    world.clock.advance(2 * DAY_S)
+    await world.db.write(forget_old, world.clock.now_ms(), 24, 100)
+
+    assert await claim(world) == []
+    assert await states(world) == [("failed", 1, None, "forgotten")]
+
+
+async def test_v1_tells_of_a_code_that_was_erased_that_it_came(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await endpoint(world, dealer, "rental.received")
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+    world.clock.advance(2 * DAY_S)
+    await world.db.write(forget_old, world.clock.now_ms(), 24, 100)
+
     (delivery,) = await claim(world)
 
-    await record(world, delivery, None, "timeout")
+    assert delivery.detail is not None
+    assert delivery.detail.rental is not None
+    assert (delivery.detail.rental.state, delivery.detail.rental.code) == (
+        RentalState.RECEIVED,
+        None,
+    )
 
-    rows = await world.rows("SELECT state, attempts, last_status, last_error FROM callbacks")
-    assert [tuple(row) for row in rows] == [("pending", 1, None, "timeout")]
+
+# ------------------------------------------------------------------------------------------ health
+
+
+async def failing(world: World, dealer: Dealer, times: int) -> None:
+    """Lets so many attempts at the dealer's endpoint fail, one after the other."""
+    for _ in range(times):
+        await world.credit(dealer.name, 1)
+        await queue(world)
+        for one in await claim(world):
+            await record(world, one, 500)
+
+
+async def test_after_five_failures_an_endpoint_rests_and_is_probed_by_one_at_a_time(
+    world: World,
+) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other")
+    await endpoint(world, dealer)
+    await queue(world)
+    await failing(world, dealer, 5)
+    for _ in range(3):
+        await world.credit(dealer.name, 1)
+    await queue(world)
+
+    world.clock.advance(9.999)
+    assert await claim(world) == []
+    world.clock.advance(0.001)
+    (probe,) = await claim(world)
+    assert await claim(world, going=[probe]) == []
+    await record(world, probe, 200)
+    assert len(await claim(world)) == 2
+
+
+async def test_an_endpoint_that_fails_on_rests_longer_and_longer(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other")
+    await endpoint(world, dealer)
+    await queue(world)
+    await failing(world, dealer, 5)
+    for _ in range(3):
+        await world.credit(dealer.name, 1)
+    await queue(world)
+    at_s: list[int] = []
+    second = 0
+    while len(at_s) < 3:
+        for one in await claim(world):
+            at_s.append(second)
+            await record(world, one, 500)
+        world.clock.advance(1)
+        second += 1
+    assert at_s == [10, 30, 70]
+
+
+async def test_a_code_does_not_wait_for_the_end_of_a_rest_and_may_end_it(world: World) -> None:
+    await renting_dealer(world, callback_url=None)
+    dealer = await world.dealer("other")
+    await endpoint(world, dealer, "balance.credited", "rental.received")
+    await queue(world)
+    rental = (await world.rent(dealer, 4)).rental
+    await failing(world, dealer, 5)
+    await world.credit(dealer.name, 1)
+    await world.sms(rental.number, CODE)
+    await queue(world)
+
+    (probe,) = await claim(world)
+    assert kinds([probe]) == ["rental.received"]
+    await record(world, probe, 200)
+    assert kinds(await claim(world)) == ["balance.credited"]
+
+
+async def test_an_address_that_is_gone_is_disabled_with_an_event(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    gone = await endpoint(world, dealer, "balance.credited")
+    other = await endpoint(world, dealer, "callback.disabled", url="https://dealer.example/ops")
+    for _ in range(2):
+        await world.credit(dealer.name, 1)
+    await queue(world)
+    (one,) = await claim(world, places=1)
+
+    assert await record(world, one, 410) == "failed"
+
+    await queue(world)
+    (told,) = await claim(world)
+    assert (told.callback.endpoint_id, kinds([told])) == (other.id, ["callback.disabled"])
+    assert told.detail is not None
+    assert told.detail.event.data == {"callback_id": gone.id, "reason": "gone"}
+    await world.credit(dealer.name, 1)
+    await queue(world)
+    assert [one.callback.endpoint_id for one in await claim(world)] == []
+    assert [row[0] for row in await states(world)] == ["failed", "dropped", "pending"]
+
+
+async def test_a_failover_address_that_is_gone_disables_nothing(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await endpoint(world, dealer, "rental.received", failover_url="https://b.example/")
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+    (one,) = await claim(world)
+    await record(world, one, 500)
+    world.clock.advance(1)
+    (one,) = await claim(world)
+
+    assert await record(world, one, 410) == "again"
+
+
+async def test_an_endpoint_that_fails_for_three_days_is_disabled_with_an_event(
+    world: World,
+) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await endpoint(world, dealer, "balance.credited")
+    for hours in (0, 24, 24, 23.9):
+        world.clock.advance(hours * 3600)
+        await failing(world, dealer, 1)
+        assert await world.rows("SELECT id FROM endpoints WHERE state = 'disabled'") == []
+        # Whatever is due by its schedule is told as well.
+        await world.tamper("DELETE FROM callback_attempts")
+        await world.tamper("DELETE FROM callbacks")
+    world.clock.advance(0.2 * 3600)
+    await failing(world, dealer, 1)
+
+    rows = await world.rows("SELECT disabled_reason FROM endpoints WHERE state = 'disabled'")
+    assert [tuple(row) for row in rows] == [("failing",)]
+    last = (await world.events())[-1]
+    assert (last.kind.value, last.data["reason"]) == ("callback.disabled", "failing")
+
+
+async def test_one_success_begins_the_three_days_anew(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await endpoint(world, dealer, "balance.credited")
+    await failing(world, dealer, 1)
+    world.clock.advance(2 * DAY_S)
+    for one in await claim(world):
+        await record(world, one, 200)
+    world.clock.advance(1.5 * DAY_S)
+    await failing(world, dealer, 1)
+
+    assert await world.rows("SELECT id FROM endpoints WHERE state = 'disabled'") == []
+
+
+# ---------------------------------------------------------------------------------------- fairness
+
+
+async def dealers_with_money(world: World, counts: dict[str, int]) -> dict[str, Dealer]:
+    """Dealers, each with so many events to be told."""
+    dealers = {}
+    for name, count in counts.items():
+        dealers[name] = await world.dealer(name, balance_dong=0)
+        await endpoint(world, dealers[name], url=f"https://{name}.example/")
+        for _ in range(count):
+            await world.credit(name, 1)
+    await queue(world)
+    return dealers
+
+
+async def test_no_more_are_claimed_than_there_are_places(world: World) -> None:
+    await dealers_with_money(world, {"ann": 3, "bob": 3})
+    assert [len(await claim(world, places)) for places in (0, 1, 4, 9)] == [0, 1, 4, 1]
+
+
+async def test_accounts_take_turns(world: World) -> None:
+    dealers = await dealers_with_money(world, {"ann": 4, "bob": 4, "cat": 1})
+    ids = {one.id: name for name, one in dealers.items()}
+
+    claimed = await claim(world, 4)
+
+    assert [ids[one.callback.account_id] for one in claimed] == ["ann", "bob", "cat", "ann"]
+
+
+async def test_the_turn_is_that_of_the_account_after_the_last(world: World) -> None:
+    dealers = await dealers_with_money(world, {"ann": 4, "bob": 4, "cat": 4})
+
+    first = await claim(world, 1, after_account=dealers["bob"].id)
+    last = await claim(world, 1, after_account=dealers["cat"].id)
+
+    assert [one.callback.account_id for one in first + last] == [
+        dealers["cat"].id,
+        dealers["ann"].id,
+    ]
+
+
+async def test_an_account_has_no_more_places_than_its_share(world: World) -> None:
+    dealers = await dealers_with_money(world, {"ann": 4, "bob": 4})
+    for number in range(3):
+        await endpoint(world, dealers["ann"], url=f"https://ann.example/{number}")
+    for _ in range(4):
+        await world.credit("ann", 1)
+    await queue(world)
+
+    claimed = await claim(world, 100, per_account=6)
+    more = await claim(world, 100, per_account=6, going=claimed)
+
+    by_ann = [one for one in claimed if one.callback.account_id == dealers["ann"].id]
+    assert (len(by_ann), len(claimed) - len(by_ann)) == (6, 4)
+    assert more == []
+
+
+async def test_when_others_have_all_places_an_account_still_has_its_own(world: World) -> None:
+    dealers = await dealers_with_money(world, {"ann": 4, "bob": 4})
+    ids = {one.id: name for name, one in dealers.items()}
+    first = await claim(world, 3)
+
+    # Of ann two are under way, of bob one.
+    more = await claim(world, 0, going=first, own=3)
+    rest = await claim(world, 0, going=first + more, own=3)
+
+    assert [ids[one.callback.account_id] for one in first] == ["ann", "bob", "ann"]
+    assert Counter(ids[one.callback.account_id] for one in more) == {"ann": 1, "bob": 2}
+    assert rest == []
+
+
+async def test_an_endpoint_has_four_under_way_at_most_and_a_new_one_has_one(world: World) -> None:
+    await dealers_with_money(world, {"ann": 9})
+
+    claimed = await claim(world)
+    assert len(claimed) == 4
+    assert await claim(world, going=claimed) == []
+    assert len(await claim(world, going=claimed[:3])) == 1
+    assert await claim(world, going=claimed[:1], answering=()) == []
+    assert len(await claim(world, answering=())) == 1
+
+
+async def test_a_dealer_s_dead_endpoint_leaves_its_others_their_turns(world: World) -> None:
+    dealers = await dealers_with_money(world, {"ann": 9})
+    hanging = await claim(world, per_account=6)
+    await endpoint(world, dealers["ann"], url="https://ann.example/2")
+    await world.credit("ann", 1)
+    await queue(world)
+
+    more = await claim(world, per_account=6, going=hanging)
+
+    assert [one.url for one in more] == ["https://ann.example/2"]
+
+
+async def test_codes_are_told_before_anything_else_of_the_same_endpoint(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await queue(world)
+    await endpoint(world, dealer, "balance.credited", "rental.received")
+    for _ in range(9):
+        await world.credit(dealer.name, 1)
+    world.clock.advance(1)
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+
+    assert kinds(await claim(world))[0] == "rental.received"
 
 
 # --------------------------------------------------------------------------------------- signing
@@ -282,10 +760,7 @@ async def test_how_the_last_attempt_went_is_recorded(world: World) -> None:
 async def test_every_attempt_bears_the_same_id_and_a_signature_of_its_own_time(
     world: World,
 ) -> None:
-    await renting_dealer(world)
-    await world.sms(NUMBER, CODE)
-    await queue(world)
-    (delivery,) = await claim(world)
+    delivery = await told_of_a_code(world)
     body = b'{"data":{}}'
 
     first = headers_for(delivery, body, world.clock.now_ms())
@@ -296,14 +771,24 @@ async def test_every_attempt_bears_the_same_id_and_a_signature_of_its_own_time(
     assert first["webhook-signature"] != later["webhook-signature"]
 
 
-async def test_a_signature_is_made_with_the_accounts_own_secret(world: World) -> None:
-    await renting_dealer(world)
-    await world.sms(NUMBER, CODE)
-    await queue(world)
-    (delivery,) = await claim(world)
+async def test_a_signature_is_made_with_the_endpoint_s_own_secret(world: World) -> None:
+    delivery = await told_of_a_code(world)
     foreign = replace(delivery, secret="whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 
     ours = headers_for(delivery, b"{}", world.clock.now_ms())
     theirs = headers_for(foreign, b"{}", world.clock.now_ms())
 
     assert ours["webhook-signature"] != theirs["webhook-signature"]
+
+
+async def test_each_format_has_its_own_body(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await endpoint(world, dealer, body_format=BodyFormat.FIRST_API)
+    await endpoint(world, dealer, "rental.received")
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+
+    first, second = await claim(world)
+
+    assert (first.view is None, first.detail is None) == (False, True)
+    assert (second.view is None, second.detail is None) == (True, False)

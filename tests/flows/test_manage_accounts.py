@@ -16,8 +16,8 @@ from simlet.flows.manage_accounts import (
     set_callback,
     suspend_account,
 )
-from simlet.store import accounts
-from simlet.store.accounts import CallbackTarget
+from simlet.store import endpoints
+from simlet.store.endpoints import CallbackTarget
 from simlet.testing.world import World
 
 pytestmark = pytest.mark.anyio
@@ -203,7 +203,7 @@ async def test_the_callback_is_set_changed_and_ended(world: World) -> None:
     account_id = await add(world, callback=CallbackTarget("https://dealer.test/a", "whsec_1"))
 
     async def target() -> CallbackTarget | None:
-        return await world.db.read(accounts.callback_target, account_id)
+        return await world.db.read(endpoints.callback_target, account_id)
 
     assert await target() == CallbackTarget("https://dealer.test/a", "whsec_1")
     changed = CallbackTarget("https://dealer.test/b", "whsec_2")

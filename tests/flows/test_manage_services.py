@@ -6,13 +6,15 @@ import pytest
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.events import EventKind
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, Prices, Rules, Service, Terms
 from simlet.flows import browse
 from simlet.flows.manage_services import (
+    MAX_EXTENSIONS,
     MAX_PRICE_DONG,
     MAX_SERVICE_ID,
     MAX_WAITING_S,
     add_service,
+    change_terms,
     close_service,
     open_service,
     pause_service,
@@ -228,3 +230,61 @@ async def test_every_change_of_a_service_is_one_event(world: World) -> None:
         (EventKind.SERVICE_RESUMED, {"service_id": 97}),
         (EventKind.SERVICE_CLOSED, {"service_id": 97}),
     ]
+
+
+# -------------------------------------------------------------------------------------- terms
+
+
+async def test_terms_are_kept_with_the_service(world: World) -> None:
+    added = replace(SERVICE, terms=Terms(60, 120, 3))
+    await world.db.write(add_service, added, NOW_MS)
+    assert await only_service(world) == added
+
+
+@pytest.mark.parametrize(
+    ("terms", "name"),
+    [
+        (Terms(-1, 0, 0), "cancel-after"),
+        (Terms(MAX_WAITING_S + 1, 0, 0), "cancel-after"),
+        (Terms(0, -1, 1), "extend-by"),
+        (Terms(0, MAX_WAITING_S + 1, 1), "extend-by"),
+        (Terms(0, 30, -1), "extend-times"),
+        (Terms(0, 30, MAX_EXTENSIONS + 1), "extend-times"),
+        (Terms(0, 30, 0), "extend-by"),
+        (Terms(0, 0, 2), "extend-by"),
+    ],
+)
+async def test_terms_that_mean_nothing_are_refused(world: World, terms: Terms, name: str) -> None:
+    refused = await refusal_of(world, terms=terms)
+    assert (refused.refusal, refused.details["name"]) == (errors.INVALID, name)
+
+
+async def test_terms_are_changed_one_by_one_or_together(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+
+    first = await world.db.write(change_terms, 97, NOW_MS, cancel_after_s=60)
+    second = await world.db.write(change_terms, 97, NOW_MS, extend_s=30, extend_times=2)
+
+    assert (first, second) == (Terms(60, 0, 0), Terms(60, 30, 2))
+    assert (await only_service(world)).terms == second
+    told = [one for one in await world.events() if one.kind is EventKind.SERVICE_CHANGED]
+    assert told[-1].data == {
+        "service_id": 97,
+        "cancel_after_s": 60,
+        "extend_s": 30,
+        "extend_times": 2,
+    }
+
+
+async def test_a_change_that_means_nothing_changes_nothing(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    before = await world.events()
+    for change in ({"extend_s": 30}, {"cancel_after_s": -1}):
+        with pytest.raises(Refused) as refused:
+            await world.db.write(change_terms, 97, NOW_MS, **change)
+        assert refused.value.refusal is errors.INVALID
+    with pytest.raises(Refused) as refused:
+        await world.db.write(change_terms, 98, NOW_MS, cancel_after_s=1)
+    assert refused.value.refusal is errors.SERVICE_UNKNOWN
+    assert await only_service(world) == SERVICE
+    assert await world.events() == before

@@ -10,7 +10,7 @@ from simlet.domain.events import EventKind
 from simlet.domain.inbound import Inbound, MessageKind, Part, Quarantine, join_parts, part_to_bytes
 from simlet.domain.rental import RentalState
 from simlet.flows.forget_old import forget_old
-from simlet.flows.give_up_parts import give_up_parts
+from simlet.flows.give_up_parts import give_up_parts, overdue_parts
 from simlet.flows.receive_message import (
     LATE_WITHIN_MS,
     REPEATED_WITHIN_MS,
@@ -47,7 +47,8 @@ class Desk:
 
     async def give_up(self) -> int:
         now_ms = self.world.clock.now_ms()
-        return await self.world.db.write(give_up_parts, now_ms, PATIENCE_S, 100)
+        overdue = await self.world.db.read(overdue_parts, now_ms, PATIENCE_S, 100)
+        return sum([await self.world.db.write(give_up_parts, one, now_ms) for one in overdue])
 
     async def texts(self) -> list[str]:
         return [row[0] for row in await self.world.rows("SELECT body FROM messages ORDER BY id")]

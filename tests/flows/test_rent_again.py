@@ -1,15 +1,18 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from simlet.domain import errors
 from simlet.domain.errors import Refusal, Refused
 from simlet.domain.events import EventKind
+from simlet.domain.extras import Extras
 from simlet.domain.rental import Rental, RentalState
 from simlet.flows.hold import Order
 from simlet.flows.manage_lines import retire_line
 from simlet.flows.manage_services import pause_service
 from simlet.flows.rent_again import RentAgainRequest, rent_again
+from simlet.flows.show_rental import show_rental
 from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
@@ -237,3 +240,88 @@ async def test_an_order_id_with_other_content_is_refused(world: World) -> None:
         await world.rent_again(dealer, earlier, order=replace(ORDER, content_hash=b"else"))
 
     assert refused.value.refusal is errors.ORDER_REUSED
+
+
+# ------------------------------------------------------------------------- by the number alone
+
+
+async def by_number(
+    world: World, dealer: Dealer, number: str = "+84967000001", **more: Any
+) -> Rental:
+    request = RentAgainRequest(dealer.id, None, number, 4, **more)
+    return (await world.db.write(rent_again, request, world.clock.now_ms())).rental
+
+
+async def refusal_by_number(
+    world: World, dealer: Dealer, number: str = "+84967000001", **more: Any
+) -> Refusal:
+    before = await world.events()
+    with pytest.raises(Refused) as refused:
+        await by_number(world, dealer, number, **more)
+    assert await world.events() == before
+    return refused.value.refusal
+
+
+async def test_a_number_alone_means_the_rental_that_got_a_code_on_it(world: World) -> None:
+    dealer, earlier = await received_rental(world)
+
+    again = await by_number(world, dealer)
+
+    assert (again.line_id, again.again) == (earlier.line_id, True)
+    assert await world.book_findings() == []
+
+
+async def test_of_many_that_got_a_code_on_the_number_the_newest_is_meant(world: World) -> None:
+    dealer, _ = await received_rental(world)
+    for _ in range(3):
+        await by_number(world, dealer)
+        await world.sms(NUMBER, CODE)
+
+    assert (await by_number(world, dealer)).again
+
+
+async def test_a_number_on_which_the_account_got_no_code_is_not_rented(world: World) -> None:
+    dealer, _ = await received_rental(world)
+    other = await world.dealer("other")
+    await world.service(5, name="Zalo")
+    await world.lines("0967000002")
+    await world.rent(dealer, 4)
+
+    assert await refusal_by_number(world, other) is errors.NUMBER_NOT_RENTED
+    for number in ("+84967000002", "+84967000009", "", "967000001"):
+        assert await refusal_by_number(world, dealer, number) is errors.NUMBER_NOT_RENTED
+    request = RentAgainRequest(dealer.id, None, "+84967000001", 5)
+    with pytest.raises(Refused) as refused:
+        await world.db.write(rent_again, request, world.clock.now_ms())
+    assert refused.value.refusal is errors.NUMBER_NOT_RENTED
+
+
+async def test_a_number_that_another_sim_has_now_is_another_number(world: World) -> None:
+    dealer, _ = await received_rental(world)
+    await world.db.write(retire_line, NUMBER, world.clock.now_ms())
+    assert await refusal_by_number(world, dealer) is errors.NUMBER_NOT_RENTED
+    await world.lines(NUMBER)
+
+    assert await refusal_by_number(world, dealer) is errors.NUMBER_NOT_RENTED
+
+
+async def test_a_number_that_is_kept_now_is_out_of_stock(world: World) -> None:
+    dealer, _ = await received_rental(world)
+    await by_number(world, dealer)
+
+    assert await refusal_by_number(world, dealer) is errors.OUT_OF_STOCK
+
+
+async def test_the_price_of_renting_again_is_agreed_to_as_well(world: World) -> None:
+    dealer, _ = await received_rental(world)
+
+    assert await refusal_by_number(world, dealer, max_price_dong=469) is errors.PRICE_ABOVE_MAX
+    assert (await by_number(world, dealer, max_price_dong=470)).price_dong == 470
+
+
+async def test_extras_go_with_a_number_that_is_rented_again(world: World) -> None:
+    dealer, _ = await received_rental(world)
+
+    rental = await by_number(world, dealer, extras=Extras({"job": "7"}))
+
+    assert (await world.db.read(show_rental, dealer.id, rental.id)).metadata == {"job": "7"}

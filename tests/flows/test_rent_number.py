@@ -9,6 +9,7 @@ from simlet.domain import errors
 from simlet.domain.allocate import Chance
 from simlet.domain.errors import Refusal, Refused
 from simlet.domain.events import EventKind
+from simlet.domain.extras import Extras
 from simlet.domain.principal import Tier
 from simlet.domain.rental import RentalState
 from simlet.domain.service import Category, Prices, Rules, Service
@@ -17,6 +18,7 @@ from simlet.flows.manage_accounts import suspend_account
 from simlet.flows.manage_lines import retire_line
 from simlet.flows.manage_services import add_service, open_service, pause_service
 from simlet.flows.rent_number import RentRequest, rent_number
+from simlet.flows.show_rental import show_rental
 from simlet.store.sql import Tx
 from simlet.testing.world import Dealer, World
 
@@ -686,3 +688,60 @@ async def test_two_accounts_may_use_the_same_order_id(world: World) -> None:
 
     assert [each.rental.account_id for each in rented] == [one.id, other.id]
     assert rented[0].rental.id != rented[1].rental.id
+
+
+# --------------------------------------------------------------------- the price, and the extras
+
+
+async def test_a_price_above_what_is_agreed_to_is_refused_before_the_balance(world: World) -> None:
+    await world.service(4, price_dong=470)
+    await world.lines("0967000001")
+    poor = await world.dealer(balance_dong=100)
+    before = await world.events()
+
+    with pytest.raises(Refused) as refused:
+        await world.db.write(
+            rent_number,
+            RentRequest(poor.id, 4, max_price_dong=469),
+            world.clock.now_ms(),
+            world.runtime.chance,
+        )
+
+    assert refused.value.refusal is errors.PRICE_ABOVE_MAX
+    assert refused.value.details == {"price_dong": 470}
+    assert await world.events() == before
+
+
+async def test_the_highest_price_itself_is_agreed_to_and_is_of_the_accounts_tier(
+    world: World,
+) -> None:
+    service = Service(
+        4, "01", "Yahoo", Prices(900, 470, 100), 60, Rules(("Yahoo",)), Category.GENERAL,
+        paused=False, opened=False,
+    )  # fmt: skip
+    await world.db.write(add_service, service, world.clock.now_ms())
+    await world.lines("0967000001")
+    dealer = await world.dealer()
+
+    request = RentRequest(dealer.id, 4, max_price_dong=470)
+    rented = await world.db.write(rent_number, request, world.clock.now_ms(), world.runtime.chance)
+
+    assert rented.rental.price_dong == 470
+
+
+async def test_extras_are_kept_with_the_rental_and_only_where_there_are_any(world: World) -> None:
+    await world.service(4)
+    await world.lines("0967000001", "0967000002")
+    dealer = await world.dealer()
+    request = RentRequest(dealer.id, 4, extras=Extras({"job": "ộ", "": "7"}))
+
+    rented = await world.db.write(rent_number, request, world.clock.now_ms(), world.runtime.chance)
+    await world.rent(dealer, 4)
+
+    found = await world.db.read(show_rental, dealer.id, rented.rental.id)
+    assert (found.metadata, found.endpoint_id, found.request_id) == (
+        {"job": "ộ", "": "7"},
+        None,
+        None,
+    )
+    assert await world.rows("SELECT rental_id FROM rental_extras") == [(rented.rental.id,)]

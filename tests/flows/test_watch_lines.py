@@ -202,3 +202,110 @@ async def test_what_equipment_told_stays_when_messages_are_counted(world: World)
 
     (row,) = await world.rows("SELECT port, reception, messages_today FROM line_health")
     assert tuple(row) == ("ttyUSB3", "ready", 1)
+
+
+# ------------------------------------------------------------------------------------ reports
+
+
+async def test_a_report_of_a_rental_that_waits_is_one_failure(world: World) -> None:
+    dealer = await one_line(world)
+    rental = (await world.rent(dealer, 4)).rental
+    await world.report(dealer, rental.id)
+    await world.report(dealer, rental.id)
+
+    await count(world)
+
+    assert await record(world) == (0, 1, 470)
+
+
+async def test_a_cancel_alone_is_no_failure_and_with_a_report_it_is_one(world: World) -> None:
+    dealer = await one_line(world)
+    rental = (await world.rent(dealer, 4)).rental
+    await world.cancel(dealer, rental.id)
+    await count(world)
+    assert await world.rows("SELECT * FROM line_health") == []
+    await world.report(dealer, rental.id)
+
+    await count(world)
+
+    assert await record(world) == (0, 1, 470)
+
+
+@pytest.mark.parametrize("counted_between", [False, True])
+async def test_a_rental_that_expired_and_is_reported_counts_once(
+    world: World, counted_between: bool
+) -> None:
+    dealer = await one_line(world)
+    rental = (await world.rent(dealer, 4)).rental
+    world.clock.advance(WAITING_S)
+    await world.expire()
+    if counted_between:
+        await count(world)
+    await world.report(dealer, rental.id)
+
+    await count(world)
+
+    assert await record(world) == (0, 1, 470)
+
+
+async def test_a_rental_that_expired_beside_messages_fails_by_its_report(world: World) -> None:
+    dealer = await one_line(world)
+    rental = (await world.rent(dealer, 4)).rental
+    await world.sms(NUMBER, "You won 5 million", sender="Bank")
+    world.clock.advance(WAITING_S)
+    await world.expire()
+    await world.report(dealer, rental.id)
+
+    await count(world)
+
+    assert (await record(world))[:2] == (1, 1)
+
+
+async def test_a_report_of_a_rental_with_its_code_fails_without_a_refund(world: World) -> None:
+    dealer = await one_line(world)
+    rental = (await world.rent(dealer, 4)).rental
+    await world.sms(NUMBER, "Your code is 486460")
+    await world.report(dealer, rental.id)
+
+    await count(world)
+
+    assert await record(world) == (1, 1, 0)
+
+
+async def test_a_line_that_is_reported_too_often_rests(world: World) -> None:
+    await one_line(world)
+    for one in range(RULES.fails_before_rest):
+        dealer = await world.dealer(f"dealer-{one}")
+        await world.report(dealer, (await world.rent(dealer, 4)).rental.id)
+
+    await watch(world)
+
+    assert await out_of(world, NUMBER) == "failing"
+
+
+async def test_one_dealer_cannot_send_a_line_to_rest_by_reports_through_many_services(
+    world: World,
+) -> None:
+    dealer = await one_line(world)
+    for service_id in range(5, 5 + RULES.fails_before_rest):
+        await world.service(service_id)
+        await world.report(dealer, (await world.rent(dealer, service_id)).rental.id)
+
+    await watch(world)
+
+    assert await out_of(world, NUMBER) is None
+    assert (await record(world))[1] == 1
+
+
+async def test_a_dealer_that_reports_a_line_again_on_another_day_counts_again(
+    world: World,
+) -> None:
+    dealer = await one_line(world)
+    await world.service(5)
+    await world.report(dealer, (await world.rent(dealer, 4)).rental.id)
+    world.clock.advance(86_400)
+    await world.report(dealer, (await world.rent(dealer, 5)).rental.id)
+
+    await count(world)
+
+    assert (await record(world))[1] == 2

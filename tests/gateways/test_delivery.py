@@ -20,7 +20,7 @@ from simlet.gateways import delivery
 from simlet.gateways.contract import Deliver, Fate
 from simlet.gateways.delivery import IN_FLIGHT, POISON_TRIES, Drain, deliver_for
 from simlet.gateways.spool import Spool
-from simlet.store.database import Database, Engine, open_database
+from simlet.store.database import Database, Engine, Watch, open_database
 from simlet.store.sql import Call, DatabaseFault, Raised, Tx
 from simlet.testing.world import World
 
@@ -93,6 +93,9 @@ class Moody:
 
     async def glance(self, call: Call) -> Any:
         return await self.engine.glance(call)
+
+    async def watch(self) -> Watch:
+        return await self.engine.watch()
 
     async def close(self) -> None:
         await self.engine.close()

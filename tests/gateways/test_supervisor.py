@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 from simlet.domain.errors import invalid
 from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound, MessageKind
+from simlet.domain.signing import hash_secret
+from simlet.flows.manage_gateways import remove_gateway, rotate_secret
 from simlet.gateways.contract import (
     DriverKind,
     Expected,
@@ -22,6 +24,7 @@ from simlet.gateways.delivery import IN_FLIGHT
 from simlet.gateways.registry import KINDS
 from simlet.gateways.supervisor import EXPECTED_TICK_S, LOOK_AGAIN_S, NOTE_AGAIN_S, Supervisor
 from simlet.store.gateways import Gateway
+from simlet.store.sql import DatabaseFault
 from simlet.testing.world import World
 
 pytestmark = pytest.mark.anyio
@@ -468,3 +471,124 @@ async def _first(expected: AsyncIterator[Expected]) -> Expected:
     async for one in expected:
         return one
     raise AssertionError("nothing was expected")
+
+
+async def stay(_: Equipment) -> None:
+    await asyncio.Event().wait()
+
+
+async def ignore_the_first_cancel(_: Equipment) -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
+
+async def rotate(world: World, name: str) -> bytes:
+    hashed = hash_secret(f"another secret of {name}")
+    await world.db.write(rotate_secret, name, hashed, world.clock.now_ms())
+    return hashed
+
+
+async def remove(world: World, name: str) -> None:
+    await world.db.write(remove_gateway, name, world.clock.now_ms())
+
+
+async def look(world: World) -> None:
+    """Lets the supervisor look at the gateways again, and come to rest."""
+    await world.clock.wait_for_sleeping(1)
+    world.clock.advance(LOOK_AGAIN_S)
+    await world.clock.wait_for_sleeping(1)
+
+
+async def test_a_gateway_that_was_changed_is_started_again_as_it_is_now(
+    world: World, shed: Shed
+) -> None:
+    await shed.gateway("one", stay)
+    await shed.gateway("other", stay)
+    async with supervised(world):
+        before, other = await shed.running("one"), await shed.running("other")
+        shed.began["one"].clear()
+        hashed = await rotate(world, "one")
+        await look(world)
+        after = await shed.running("one")
+
+    assert before.stopped
+    assert (after is before, after.tools.secret_hash) == (False, hashed)
+    assert shed.made["other"] is other
+
+
+async def test_a_gateway_that_was_removed_is_stopped_and_has_no_address(
+    world: World, shed: Shed
+) -> None:
+    await shed.gateway("one", stay)
+    async with supervised(world) as supervisor:
+        before = await shed.running("one")
+        await remove(world, "one")
+        await look(world)
+        answer = await supervisor.answer("one", REQUEST)
+        as_removed = await supervisor.answer("one~1", REQUEST)
+        await shed.gateway("one", stay)
+        shed.began["one"].clear()
+        await look(world)
+        after = await shed.running("one")
+
+    assert before.stopped
+    assert (answer, as_removed) == (None, None)
+    assert after is not before
+
+
+async def test_beside_a_driver_that_does_not_end_no_other_is_started(
+    world: World, shed: Shed
+) -> None:
+    await shed.gateway("one", ignore_the_first_cancel)
+    supervisor = Supervisor(world.runtime, stop_within_s=0.01)
+    await supervisor.start()
+    before = await shed.running("one")
+    await rotate(world, "one")
+
+    with capture_logs() as logs:
+        await look(world)
+        same = shed.made["one"] is before
+        await look(world)
+    after = shed.made["one"]
+    await supervisor.stop()
+
+    assert [log["task"] for log in logs if log["event"] == "driver_does_not_stop"] == ["one"]
+    assert same
+    assert after is not before
+
+
+async def test_a_process_without_drivers_of_its_own_follows_within_a_second(
+    world: World, shed: Shed
+) -> None:
+    await shed.gateway("one", stay)
+    supervisor = Supervisor(world.runtime)
+    await supervisor.answer("one", REQUEST)
+    hashed = await rotate(world, "one")
+
+    world.clock.advance(LOOK_AGAIN_S)
+    await supervisor.answer("one", REQUEST)
+    rotated = shed.made["one"].tools.secret_hash
+    await remove(world, "one")
+    world.clock.advance(LOOK_AGAIN_S)
+
+    assert rotated == hashed
+    assert await supervisor.answer("one", REQUEST) is None
+
+
+async def test_while_the_database_does_not_answer_such_a_process_goes_on_as_before(
+    world: World, shed: Shed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shed.gateway("one", stay)
+    supervisor = Supervisor(world.runtime)
+    await supervisor.answer("one", REQUEST)
+
+    async def fail_to_look(*_: object) -> None:
+        raise DatabaseFault("no disk")
+
+    monkeypatch.setattr(type(world.db.engine), "glance", fail_to_look)
+    world.clock.advance(LOOK_AGAIN_S)
+    answer = await supervisor.answer("one", REQUEST)
+
+    assert answer is not None
+    assert answer.status == 200

@@ -35,7 +35,7 @@ async def sqlite_db(sqlite_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def postgres_db(postgres_url: str) -> AsyncIterator[Database]:
-    db = open_database(postgres_url)
+    db = open_database(postgres_url, numbering=False)
     yield db
     await db.close()
 

@@ -182,6 +182,37 @@ async def test_of_two_groups_in_a_deadlock_one_runs_again_and_both_are_kept(
     assert await postgres_db.read(figures) == {"a": 2, "b": 2}
 
 
+async def test_a_group_keeps_nobody_waiting_for_the_server_to_see_a_deadlock(
+    postgres_url: str,
+) -> None:
+    meeting = Meeting()
+
+    def count_and_meet(tx: Tx, name: str) -> str:
+        if name == "c":
+            raise ValueError(name)
+        count_up(tx, name)
+        if name == "a":
+            meeting.attend("group")
+        return name
+
+    def lock_both(tx: Tx) -> None:
+        count_up(tx, "b")
+        meeting.attend("lone")
+        count_up(tx, "a")
+
+    async with opened(with_options(postgres_url, "deadlock_timeout=60s")) as db:
+        await db.write_all(add, ["a", "b"])
+        async with asyncio.timeout(PATIENCE_S):
+            outcomes, _ = await asyncio.gather(
+                db.write_all(count_and_meet, ["a", "c", "b"]), db.write(lock_both)
+            )
+        first, refused, last = outcomes
+        assert (first, last) == ("a", "b")
+        assert isinstance(refused, Raised)
+        assert isinstance(refused.error, ValueError)
+        assert await db.read(figures) == {"a": 2, "b": 2}
+
+
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{}'; END $$"
 # As PostgreSQL numbers them: not serializable, a deadlock, a row that is there already.
 RUN_AGAIN = ["40001", "40P01", "23505"]

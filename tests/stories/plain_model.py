@@ -6,7 +6,9 @@ Written from the rules alone, and as plainly as can be; it shares no code with w
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-WAITING, RECEIVED, EXPIRED = "waiting", "received", "expired"
+WAITING, RECEIVED, EXPIRED, CANCELLED = "waiting", "received", "expired", "cancelled"
+QUEUED, FILLED, REFUSED = "queued", "filled", "refused"
+OUT_OF_STOCK = "out_of_stock"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class PlainService:
     sender: str | None = None
     word: str | None = None
     catch_all: bool = False
+    cancel_after_s: int = 0
+    extend_s: int = 0
+    extend_times: int = 0
 
     def width(self, sender: str, text: str) -> int:
         """4 for sender and word, 3 for the sender, 2 for the word, 1 for anything, 0 for none."""
@@ -51,10 +56,19 @@ class PlainRental:
     again: bool = False
     shown: tuple[str, str | None] | None = None
     shown_sent_ms: int = 0
+    extensions: int = 0
+    reported: bool = False
+    cancelled_ms: int | None = None
 
     @property
     def deadline_ms(self) -> int:
-        return self.created_ms + self.service.waiting_s * 1000
+        waiting_s = self.service.waiting_s + self.extensions * self.service.extend_s
+        return self.created_ms + waiting_s * 1000
+
+    @property
+    def end_ms(self) -> int:
+        """When its time ended, or will."""
+        return self.deadline_ms if self.cancelled_ms is None else self.cancelled_ms
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,21 @@ class Wish:
 
 
 @dataclass
+class PlainRequest:
+    """A place in the queue."""
+
+    id: int
+    account: PlainAccount
+    service: PlainService
+    wish: Wish
+    deadline_ms: int
+    state: str = QUEUED
+
+    def same_queue(self, service: PlainService, wish: Wish) -> bool:
+        return self.service is service and self.wish == wish
+
+
+@dataclass
 class PlainModel:
     """All of it. `owners` has for each message kept the rental that it went to, or the reason."""
 
@@ -108,6 +137,7 @@ class PlainModel:
     keys: dict[tuple[object, ...], int] = field(default_factory=dict)
     owners: dict[int, PlainRental | str] = field(default_factory=dict)
     revenue_dong: int = 0
+    requests: list[PlainRequest] = field(default_factory=list)
 
     def waiting_of(self, account: PlainAccount) -> list[PlainRental]:
         return [one for one in self.rentals if one.account is account and one.state == WAITING]
@@ -115,9 +145,17 @@ class PlainModel:
     # ------------------------------------------------------------------------------- renting
 
     def free_numbers(
-        self, account: PlainAccount, service: PlainService, wish: Wish, now_ms: int
+        self,
+        account: PlainAccount,
+        service: PlainService,
+        wish: Wish,
+        now_ms: int,
+        asked_as: PlainRequest | None = None,
     ) -> set[str] | str:
-        """The numbers that may be given, or the reason why none is."""
+        """The numbers that may be given, or the reason why none is.
+
+        Where a line that is found may be somebody's who came before, out of stock is right too.
+        """
         refusal = self._refusal(account, service)
         if refusal:
             return refusal
@@ -127,8 +165,38 @@ class PlainModel:
             if wish.fits(number, network)
             and not self._is_used(number, service)
             and self._is_free(number, account, service, now_ms)
+            and not self._has_reported(account, service, number)
         }
-        return free or "out_of_stock"
+        claimed = {
+            number for number in free if self._claimed(number, service, wish, now_ms, asked_as)
+        }
+        return ((free - claimed) | ({OUT_OF_STOCK} if claimed else set())) or OUT_OF_STOCK
+
+    def _claimed(
+        self,
+        number: str,
+        service: PlainService,
+        wish: Wish,
+        now_ms: int,
+        asked_as: PlainRequest | None,
+    ) -> bool:
+        """Whether somebody who asked for the same before could have the line."""
+        return any(
+            one.same_queue(service, wish)
+            and one.state == QUEUED
+            and now_ms < one.deadline_ms
+            and (asked_as is None or one.id < asked_as.id)
+            and len(self.waiting_of(one.account)) < one.account.limit
+            and not self._has_reported(one.account, service, number)
+            for one in self.requests
+        )
+
+    def _has_reported(self, account: PlainAccount, service: PlainService, number: str) -> bool:
+        return any(
+            one.reported
+            for one in self.rentals
+            if one.account is account and one.service is service and one.number == number
+        )
 
     def may_rent_again(
         self,
@@ -145,7 +213,7 @@ class PlainModel:
         same = earlier.account is account and earlier.service is service
         gave_code = same and earlier.number == number and earlier.state == RECEIVED
         free = gave_code and self._is_free(number, account, service, now_ms)
-        return None if free else "out_of_stock"
+        return None if free else OUT_OF_STOCK
 
     def begin(
         self,
@@ -161,6 +229,9 @@ class PlainModel:
         self.rentals.append(rental)
         account.available_dong -= service.price_dong
         return rental
+
+    def queued_of(self, account: PlainAccount) -> int:
+        return sum(one.account is account and one.state == QUEUED for one in self.requests)
 
     def _refusal(self, account: PlainAccount, service: PlainService) -> str | None:
         if len(self.waiting_of(account)) >= account.limit:
@@ -204,6 +275,27 @@ class PlainModel:
         assert rental.state == WAITING
         rental.state = EXPIRED
         rental.account.available_dong += rental.service.price_dong
+
+    def may_cancel(self, rental: PlainRental, now_ms: int) -> str:
+        """What becomes of a rental that its dealer cancels, or the reason why nothing does."""
+        if rental.state != WAITING:
+            return rental.state
+        if now_ms >= rental.deadline_ms:
+            return EXPIRED
+        early = now_ms < rental.created_ms + rental.service.cancel_after_s * 1000
+        return "cancel_too_early" if early else CANCELLED
+
+    def leave(self, rental: PlainRental, now_ms: int) -> None:
+        """Ends a rental that waits, because its dealer does not."""
+        if rental.state == WAITING:
+            overdue = now_ms >= rental.deadline_ms
+            self.release(rental)
+            if not overdue:
+                rental.state, rental.cancelled_ms = CANCELLED, now_ms
+
+    def may_extend(self, rental: PlainRental, now_ms: int) -> bool:
+        waits = rental.state == WAITING and now_ms < rental.deadline_ms
+        return waits and bool(rental.extensions < rental.service.extend_times)
 
     def settle(self, rental: PlainRental) -> None:
         assert rental.state == WAITING
@@ -284,12 +376,12 @@ def _was_open(rental: PlainRental, stamp_ms: int | None, now_ms: int) -> bool:
     first_ms = last_ms = now_ms if stamp_ms is None else min(stamp_ms, now_ms)
     if first_ms % 1000 == 0 and stamp_ms is not None and stamp_ms < now_ms:
         last_ms = min(first_ms + 999, now_ms)
-    return max(first_ms, rental.created_ms) <= min(last_ms, rental.deadline_ms - 1)
+    return max(first_ms, rental.created_ms) <= min(last_ms, rental.end_ms - 1)
 
 
 def _before(one: PlainRental, other: PlainRental) -> bool:
     """Whether another tenant's time was over when this one's began: a coarse stamp means his."""
-    return one.account is not other.account and one.deadline_ms <= other.created_ms
+    return one.account is not other.account and one.end_ms <= other.created_ms
 
 
 def _show(rental: PlainRental, message: PlainMessage, now_ms: int) -> None:

@@ -7,18 +7,26 @@ import pytest
 from simlet.domain.events import EventKind
 from simlet.domain.health import LineReport, Reception
 from simlet.domain.inbound import Inbound, MessageKind, Part
+from simlet.domain.request import LineRequest
 from simlet.domain.service import Category
+from simlet.flows.cancel_request import cancel_request
 from simlet.flows.forget_old import forget_old
-from simlet.flows.give_up_parts import give_up_parts
+from simlet.flows.give_up_parts import give_up_parts, overdue_parts
 from simlet.flows.manage_accounts import (
     resume_account,
     revoke_tokens,
     set_callback,
     suspend_account,
 )
+from simlet.flows.manage_gateways import remove_gateway, rotate_secret
 from simlet.flows.manage_lines import retire_line
-from simlet.flows.manage_services import close_service, open_service, pause_service
-from simlet.store.accounts import CallbackTarget
+from simlet.flows.manage_services import (
+    change_terms,
+    close_service,
+    open_service,
+    pause_service,
+)
+from simlet.store.endpoints import CallbackTarget
 from simlet.store.events import LoggedEvent
 from simlet.testing.world import World
 from watching import report, turn, watch
@@ -26,14 +34,6 @@ from watching import report, turn, watch
 pytestmark = pytest.mark.anyio
 
 NOT_YET = {
-    EventKind.RENTAL_CANCELLED,
-    EventKind.RENTAL_REPORTED,
-    EventKind.RENTAL_EXTENDED,
-    EventKind.REQUEST_QUEUED,
-    EventKind.REQUEST_FILLED,
-    EventKind.REQUEST_REFUSED,
-    EventKind.REQUEST_EXPIRED,
-    EventKind.REQUEST_CANCELLED,
     EventKind.CALLBACK_ADDED,
     EventKind.CALLBACK_CHANGED,
     EventKind.CALLBACK_REMOVED,
@@ -59,11 +59,32 @@ async def parts_that_come_late(world: World, gateway_id: int) -> None:
         inbound = Inbound(MessageKind.SMS, "+84967000001", "a stranger", text, None, part=part)
         await world.receive(inbound, gateway_id)
         world.clock.advance(60)
-        await world.db.write(give_up_parts, world.clock.now_ms(), 30, 10)
+        now_ms = world.clock.now_ms()
+        for one in await world.db.read(overdue_parts, now_ms, 30, 10):
+            await world.db.write(give_up_parts, one, now_ms)
+
+
+async def dealers_who_leave_and_queue(world: World) -> None:
+    """A rental that is extended and reported; requests of each end."""
+    await world.service(6, name="Zalo", extend_s=30, extend_times=1, price_dong=100)
+    await world.service(7, name="Grab", store="02", price_dong=100)
+    dealer = await world.dealer("queueing", balance_dong=150)
+    rental = (await world.rent(dealer, 6)).rental
+    await world.extend(dealer, rental.id)
+    await world.report(dealer, rental.id, note="nightingale")
+    requests = [await world.queue(dealer, 7, wait_s=wait_s) for wait_s in (10, 20, 30)]
+    gone = await world.queue(dealer, 7)
+    assert isinstance(gone, LineRequest)
+    await world.db.write(cancel_request, dealer.id, gone.id, world.clock.now_ms())
+    world.clock.advance(10)
+    await world.fill()
+    await world.lines("0967000003", "0967000004", store="02")
+    await world.fill()
+    assert all(isinstance(one, LineRequest) for one in requests)
 
 
 async def equipment_that_fails(world: World, gateway_id: int) -> None:
-    """A SIM is seen in a gateway and then in another one, which goes down and comes back."""
+    """A SIM is seen in a gateway and then in another one, which goes down, comes back, and goes."""
     other_id, _ = await world.gateway("other")
     ((iccid,),) = await world.rows("SELECT iccid FROM lines WHERE number = '+84967000001'")
     seen = LineReport("port", Reception.READY, iccid)
@@ -80,6 +101,8 @@ async def equipment_that_fails(world: World, gateway_id: int) -> None:
     await watch(world)
     await report(world, other_id, seen)
     await watch(world)
+    await world.db.write(rotate_secret, "other", b"h" * 32, world.clock.now_ms())
+    await world.db.write(remove_gateway, "other", world.clock.now_ms())
 
 
 async def full_round(world: World) -> None:
@@ -97,11 +120,13 @@ async def full_round(world: World) -> None:
     await world.expire()
     await world.rent_again(dealer, first)
     await world.call(first.number, transcript="nightingale 246801", wav=b"RIFF....WAVE")
+    await dealers_who_leave_and_queue(world)
     await parts_that_come_late(world, gateway_id)
     await equipment_that_fails(world, gateway_id)
     now_ms = world.clock.now_ms()
     await world.db.write(open_service, 5, "Bình Trần", "a clinic's own tests", now_ms)
     await world.db.write(close_service, 5, now_ms)
+    await world.db.write(change_terms, 4, now_ms, cancel_after_s=1)
     await world.db.write(pause_service, 4, paused=True, now_ms=now_ms)
     await world.db.write(pause_service, 4, paused=False, now_ms=now_ms)
     await world.db.write(retire_line, "0967000002", now_ms)
@@ -145,6 +170,13 @@ async def test_a_rental_is_told_from_its_beginning_to_its_end(world: World) -> N
         [EventKind.RENTAL_WAITING, EventKind.MESSAGE_KEPT, EventKind.RENTAL_RECEIVED],
         [EventKind.RENTAL_WAITING, EventKind.RENTAL_EXPIRED],
         [EventKind.RENTAL_WAITING, EventKind.MESSAGE_KEPT, EventKind.RENTAL_RECEIVED],
+        [
+            EventKind.RENTAL_WAITING,
+            EventKind.RENTAL_EXTENDED,
+            EventKind.RENTAL_CANCELLED,
+            EventKind.RENTAL_REPORTED,
+        ],
+        [EventKind.RENTAL_WAITING, EventKind.REQUEST_FILLED],
     ]
     for rental_id, events in told.items():
         (row,) = await world.rows(f"SELECT account_id FROM rentals WHERE id = {rental_id}")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from calling_back import LEASE_S, claim, queue, record
 from conftest import world_in
 from simlet.domain.errors import ACCOUNT_IS_SUSPENDED, OUT_OF_STOCK, Refused
 from simlet.domain.matching import Candidate, choose_owner
 from simlet.domain.rental import Rental, RentalState
 from simlet.domain.service import Rules
-from simlet.flows.deliver_callbacks import Room, claim_callbacks, queue_callbacks, record_attempt
 from simlet.flows.forget_old import forget_old
 from simlet.flows.manage_accounts import approve_account, suspend_account
 from simlet.flows.receive_message import receive_message
@@ -109,25 +109,20 @@ async def test_searches_that_lead_through_many_blocks_do_not_hold_each_other_up(
     assert found.rental.number.startswith("+84963")
 
 
-async def told(world: World) -> Room:
-    await world.db.write(queue_callbacks, 100)
-    return Room(places=8, per_account=8, under_way={})
-
-
 async def test_an_attempt_that_was_given_up_does_not_reopen_a_callback(world: World) -> None:
     await world.service(4)
     await world.lines(NUMBER)
     dealer = await world.dealer(callback_url="https://dealer.example/hook")
     await world.rent(dealer, 4)
     await world.sms(NUMBER, TEXT)
-    room = await told(world)
-    (slow,) = await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room)
-    world.clock.advance(36)
-    (again,) = await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room)
-    await world.db.write(record_attempt, again.callback, 200, None, world.clock.now_ms())
-    await world.db.write(record_attempt, slow.callback, None, "timeout", world.clock.now_ms())
+    await queue(world)
+    (slow,) = await claim(world)
+    world.clock.advance(LEASE_S)
+    (again,) = await claim(world)
+    await record(world, again, 200, None)
+    await record(world, slow, None, "timeout")
     world.clock.advance(3600)
-    assert await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room) == []
+    assert await claim(world) == []
 
 
 async def test_a_callback_does_not_tell_half_of_what_was_forgotten(world: World) -> None:
@@ -136,10 +131,10 @@ async def test_a_callback_does_not_tell_half_of_what_was_forgotten(world: World)
     dealer = await world.dealer(callback_url="https://dealer.example/hook")
     await world.rent(dealer, 4)
     await world.sms(NUMBER, TEXT)
-    room = await told(world)
+    await queue(world)
     world.clock.advance(7200)
     await world.db.write(forget_old, world.clock.now_ms(), 1, 100)
-    assert await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room) == []
+    assert await claim(world) == []
 
 
 async def test_what_is_forgotten_leaves_the_file_of_sqlite(sqlite_url: str) -> None:
@@ -192,10 +187,11 @@ async def test_a_callback_made_again_tells_what_it_told_first(world: World) -> N
     dealer = await world.dealer(callback_url="https://dealer.example/hook")
     await world.rent(dealer, 4)
     await world.sms(NUMBER, TEXT)
-    room = await told(world)
-    (first,) = await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room)
-    await world.db.write(record_attempt, first.callback, 500, None, world.clock.now_ms())
+    await queue(world)
+    (first,) = await claim(world)
+    await record(world, first, 500, None)
     await world.sms(NUMBER, "Ma la 777888")
     world.clock.advance(2)
-    (again,) = await world.db.write(claim_callbacks, world.clock.now_ms(), 35, room)
-    assert again.rental.code == first.rental.code == "482913"
+    (again,) = await claim(world)
+    codes = [one.view and one.view.code for one in (first, again)]
+    assert codes == ["482913", "482913"]

@@ -5,11 +5,9 @@ Every story counts what came of it, and has the books and the stock reckoned ane
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TypeVar
 
-import psycopg
 import pytest
 
 from simlet.domain import errors
@@ -18,83 +16,21 @@ from simlet.domain.events import EventKind
 from simlet.domain.health import LineReport, Reception
 from simlet.domain.inbound import Inbound, MessageKind
 from simlet.domain.rental import RentalState
-from simlet.flows import browse
+from simlet.flows.cancel_rental import cancel_rental
 from simlet.flows.expire_rentals import expire_rentals
 from simlet.flows.hold import Order, Rented
 from simlet.flows.manage_lines import retire_line
-from simlet.flows.receive_message import Receipt
+from simlet.flows.receive_message import Receipt, receive_message
 from simlet.flows.top_up import ToppedUp, top_up
-from simlet.store.database import open_database
+from simlet.store.sql import Tx
 from simlet.testing.world import Dealer, World
-from stories.stock_audit import stock_findings
+from stories.crowds import at_once, numbers
 from watching import RULES, follow, iccid_of, probe, report
 from watching import turn as turn_gateway
 
 pytestmark = pytest.mark.anyio
 
-T = TypeVar("T")
 CODE = "Your code is 123456"
-PARALLEL = 12
-
-
-@pytest.fixture
-async def crowd(database_url: str) -> AsyncIterator[World]:
-    """A world in which many things can happen at once, and in which nothing deadlocks.
-
-    A flow that meets a deadlock runs again, but everybody behind it has waited a second by then.
-    """
-    before = deadlocks(database_url)
-    db = open_database(database_url, readers=2, pool_size=PARALLEL)
-    world = World(db)
-    # So that no call is late because its connection had to be made first.
-    await asyncio.gather(*(db.write(browse.last_event) for _ in range(PARALLEL)))
-    yield world
-    try:
-        assert await world.book_findings() == []
-        assert await stock_findings(world) == []
-    finally:
-        await db.close()
-    assert deadlocks(database_url) == before
-
-
-def deadlocks(url: str) -> int:
-    """How many deadlocks a database has seen; on SQLite there are none."""
-    if not url.startswith("postgresql:"):
-        return 0
-    with psycopg.connect(url, autocommit=True) as connection:
-        # A connection adds its figures when it ends.
-        while connection.execute(_OTHERS).fetchone() != (0,):
-            pass
-        row = connection.execute(_DEADLOCKS).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-_OTHERS = (
-    "SELECT count(*) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND backend_type = 'client backend' "
-    "AND pid <> pg_backend_pid()"
-)
-_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-
-
-async def at_once(calls: Iterable[Awaitable[T]]) -> tuple[list[T], Counter[str]]:
-    """What came of calls made all at once: results, and how often each refusal was given."""
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    results: list[T] = []
-    refusals: Counter[str] = Counter()
-    for outcome in outcomes:
-        if isinstance(outcome, Refused):
-            refusals[outcome.refusal.code] += 1
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            results.append(outcome)
-    return results, refusals
-
-
-def numbers(count: int) -> list[str]:
-    return [f"096700{number:04}" for number in range(count)]
 
 
 # --------------------------------------------------------------------------------------- renting
@@ -395,6 +331,44 @@ async def test_a_code_and_the_deadline_at_one_instant_give_just_one_end(crowd: W
     assert told[EventKind.RENTAL_EXPIRED] == ends[RentalState.EXPIRED] > 0
     closes = await crowd.rows("SELECT count(*) FROM postings WHERE kind IN ('settle', 'release')")
     assert closes[0][0] == ends.total() == 72
+
+
+async def test_batches_of_codes_and_cancels_of_one_dealer_at_once_end_each_rental_once(
+    crowd: World,
+) -> None:
+    await crowd.service(4)
+    await crowd.lines(*numbers(40))
+    dealers = [await crowd.dealer(f"dealer-{one}", waiting_limit=50) for one in range(2)]
+    gateway_id, _ = await crowd.gateway()
+    rented = [(await crowd.rent(dealers[one % 2], 4)).rental for one in range(40)]
+    sent_at_ms = crowd.clock.now_ms()
+    codes = [Inbound(MessageKind.SMS, one.number, "Yahoo", CODE, sent_at_ms) for one in rented]
+    crowd.clock.advance(1)
+
+    def receive(tx: Tx, inbound: Inbound) -> Receipt:
+        return receive_message(tx, gateway_id, inbound, crowd.clock.now_ms())
+
+    async def batch(turn: int) -> None:
+        ordered = codes[::3] if turn % 2 else codes[::3][::-1]
+        outcomes = await crowd.db.write_all(receive, ordered)
+        assert all(isinstance(one, Receipt) for one in outcomes)
+
+    async def cancel(turn: int) -> None:
+        rental = rented[turn]
+        await crowd.db.write(cancel_rental, rental.account_id, rental.id, crowd.clock.now_ms())
+
+    await at_once(
+        call
+        for turn in range(40)
+        for call in ([cancel(turn)] if turn % 5 else [cancel(turn), batch(turn)])
+    )
+
+    ends = Counter(
+        one.rental_id
+        for one in await crowd.events()
+        if one.kind in {EventKind.RENTAL_CANCELLED, EventKind.RENTAL_RECEIVED}
+    )
+    assert ends == {one.id: 1 for one in rented}
 
 
 async def test_expiry_by_several_at_once_gives_every_price_back_once(crowd: World) -> None:

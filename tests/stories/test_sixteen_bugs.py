@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from sqlalchemy import BigInteger
 
+from calling_back import claim, queue
 from simlet.domain import errors, ledger
 from simlet.domain.errors import Refused
 from simlet.domain.ledger import Posting
 from simlet.domain.rental import RentalState
-from simlet.flows.deliver_callbacks import Room, claim_callbacks, queue_callbacks
 from simlet.flows.expire_rentals import expire_rentals
 from simlet.flows.hold import Order
 from simlet.flows.top_up import top_up
@@ -231,13 +231,13 @@ async def test_bug_08_a_callback_lost_between_commit_and_enqueue(
 
     after = World(open_database(crash(database_url, tmp_path), readers=1, pool_size=1))
     try:
-        await after.db.write(queue_callbacks, 1000)
-        room = Room(10, 10, {})
-        (delivery,) = await after.db.write(claim_callbacks, after.clock.now_ms(), 30, room)
+        await queue(after)
+        (delivery,) = await claim(after)
     finally:
         await after.db.close()
 
-    assert (delivery.rental.id, delivery.rental.code) == (rental.id, "123456")
+    assert delivery.view is not None
+    assert (delivery.view.id, delivery.view.code) == (rental.id, "123456")
 
 
 async def test_bug_09_the_same_sms_under_two_ids(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ from hypothesis.stateful import (
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, MessageKind
+from simlet.domain.request import LineRequest
 from simlet.flows import browse
+from simlet.flows.cancel_request import cancel_request
 from simlet.flows.check_books import check_books
 from simlet.flows.hold import Order, Rented
 from simlet.flows.receive_message import Receipt
@@ -28,16 +31,22 @@ from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.top_up import top_up
 from simlet.store.database import open_database
 from simlet.store.rentals import RentalRow
-from simlet.store.sql import Tx
+from simlet.store.sql import Sql, Tx
 from simlet.testing.world import Dealer, World
 from stories.plain_model import (
+    CANCELLED,
     EXPIRED,
+    FILLED,
+    OUT_OF_STOCK,
+    QUEUED,
     RECEIVED,
+    REFUSED,
     WAITING,
     PlainAccount,
     PlainMessage,
     PlainModel,
     PlainRental,
+    PlainRequest,
     PlainService,
     Wish,
 )
@@ -51,14 +60,18 @@ Fresh = Callable[[], AbstractContextManager[str]]
 LINES = {"+84961000001": "VIETTEL", "+84967000002": "MOBIFONE", "+84851000003": "VINAPHONE"}
 SERVICES = (
     PlainService(1, 100, 60, sender="Alpha"),
-    PlainService(2, 50, 30, word="beta"),
+    PlainService(2, 50, 30, word="beta", cancel_after_s=10, extend_s=15, extend_times=2),
     PlainService(3, 50, 45, sender="Alpha", word="gamma"),
-    PlainService(8, 100, 90, catch_all=True),
+    PlainService(8, 100, 90, catch_all=True, extend_s=20, extend_times=1),
     PlainService(9, 50, 40, sender="Delta", catch_all=True),
 )
 ACCOUNTS = {"one": (4, 600), "other": (3, 400)}
 NOBODYS = "+84999000009"
 EVER = 1_000_000
+_REQUESTS = (
+    "SELECT q.id, q.state, q.refusal, q.rental_id, r.number FROM requests q "
+    "LEFT JOIN rentals r ON r.id = q.rental_id ORDER BY q.id"
+)
 
 a_pick = st.integers(0, 1_000)
 a_service = st.sampled_from(SERVICES)
@@ -89,7 +102,19 @@ class Standing:
 
     figures: dict[int, tuple[int, int, int]]
     rows: list[RentalRow]
+    requests: list[tuple[int, str]]
+    queued: dict[int, int]
     findings: list[str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request; the last two where it got a line."""
+
+    state: str
+    refusal: str | None
+    rental_id: int
+    number: str
 
 
 def standing(tx: Tx) -> Standing:
@@ -99,7 +124,9 @@ def standing(tx: Tx) -> Standing:
         for one in browse.list_accounts(tx)
     }
     rows = browse.list_rentals(tx, "", "", EVER)
-    return Standing(figures, rows[::-1], check_books(tx))
+    requests = [(row[0], row[1]) for row in tx.rows(Sql(_REQUESTS))]
+    queued = {one.id: one.queued_count for one in browse.list_services(tx)}
+    return Standing(figures, rows[::-1], requests, queued, check_books(tx))
 
 
 MOVES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
@@ -142,6 +169,17 @@ MOVES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "change": st.sampled_from(["nothing", "nothing", "stamp", "id", "sender"]),
     },
     "race_a_code_against_the_deadline": {"pick": a_pick, "expiry_first": st.booleans()},
+    "cancel": {"pick": a_pick},
+    "report": {"pick": a_pick},
+    "extend": {"pick": a_pick},
+    "queue": {
+        "who": a_pick,
+        "service": a_service,
+        "wish": st.sampled_from([Wish(), Wish(), Wish(wanted=("96",))]),
+        "wait_s": st.sampled_from([1, 25, 90, 3600]),
+    },
+    "fill": {},
+    "cancel_request": {"pick": a_pick},
     "credit": {
         "who": a_pick,
         "amount_dong": st.sampled_from([50, 100, 100, 150, 1]),
@@ -149,7 +187,7 @@ MOVES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "restart": {},
 }
-FIRST_MOVES = {"rent", "place_order", "receive_sms", "credit", "let_time_pass"}
+FIRST_MOVES = {"rent", "place_order", "receive_sms", "credit", "let_time_pass", "queue"}
 
 OFTEN = (
     "rent",
@@ -196,6 +234,9 @@ class Dealings(RuleBasedStateMachine):
                 senders=(one.sender,) if one.sender else (),
                 texts=(one.word,) if one.word else (),
                 catch_all=one.catch_all,
+                cancel_after_s=one.cancel_after_s,
+                extend_s=one.extend_s,
+                extend_times=one.extend_times,
             )
         await self.world.lines(*(f"{number} {network}" for number, network in LINES.items()))
         self.gateway_id, _ = await self.world.gateway()
@@ -259,7 +300,7 @@ class Dealings(RuleBasedStateMachine):
         try:
             rented = self.run(self._world_rent(account, service, wish, order))
         except Refused as refused:
-            if refused.refusal.code != expected:
+            if not _is_expected(refused, expected):
                 raise
             return None
         number = rented.rental.number
@@ -419,6 +460,118 @@ class Dealings(RuleBasedStateMachine):
             return moment_ms // 1000 * 1000 + offset_ms // 1000 * 1000
         return moment_ms + offset_ms
 
+    # ------------------------------------------------------------------------------- leaving
+
+    def cancel(self, pick: int) -> None:
+        rental = self.some_rental(pick)
+        expected = self.model.may_cancel(rental, self.now_ms)
+        try:
+            ended = self.run(self.world.cancel(self.dealers[rental.account.id], rental.id))
+        except Refused as refused:
+            if refused.refusal.code != expected:
+                raise
+            return
+        assert ended.state.value == expected
+        self.model.leave(rental, self.now_ms)
+
+    def report(self, pick: int) -> None:
+        rental = self.some_rental(pick)
+        self.model.leave(rental, self.now_ms)
+        rental.reported = True
+        reported = self.run(self.world.report(self.dealers[rental.account.id], rental.id))
+        assert reported.state.value == rental.state
+
+    def extend(self, pick: int) -> None:
+        rental = self.some_rental(pick)
+        expected = self.model.may_extend(rental, self.now_ms)
+        try:
+            extended = self.run(self.world.extend(self.dealers[rental.account.id], rental.id))
+        except Refused as refused:
+            if expected or refused.refusal is not errors.NOT_EXTENDABLE:
+                raise
+            return
+        assert expected
+        rental.extensions += 1
+        assert extended.deadline_at_ms == rental.deadline_ms
+
+    # ----------------------------------------------------------------------------- the queue
+
+    def queue(self, who: int, service: PlainService, wish: Wish, wait_s: int) -> None:
+        account = self.some_account(who)
+        expected = self.model.free_numbers(account, service, wish, self.now_ms)
+        full = self.model.queued_of(account) >= account.limit
+        try:
+            found = self.run(self._world_queue(account, service, wish, wait_s))
+        except Refused as refused:
+            if full and OUT_OF_STOCK in expected:
+                expected = errors.WAITING_LIMIT.code
+            if refused.refusal.code != expected:
+                raise
+            return
+        if isinstance(found, Rented):
+            number = found.rental.number
+            assert not isinstance(expected, str)
+            assert number in expected
+            self.model.begin(found.rental.id, account, service, number, self.now_ms)
+            return
+        assert OUT_OF_STOCK in expected
+        assert not full
+        deadline_ms = self.now_ms + wait_s * 1000
+        assert found.deadline_at_ms == deadline_ms
+        self.model.requests.append(PlainRequest(found.id, account, service, wish, deadline_ms))
+
+    async def _world_queue(
+        self, account: PlainAccount, service: PlainService, wish: Wish, wait_s: int
+    ) -> Rented | LineRequest:
+        return await self.world.queue(
+            self.dealers[account.id],
+            service.id,
+            wait_s=wait_s,
+            networks=wish.networks,
+            wanted=wish.wanted,
+            unwanted=wish.unwanted,
+        )
+
+    def cancel_request(self, pick: int) -> None:
+        if not self.model.requests:
+            return
+        request = self.model.requests[-1 - pick % len(self.model.requests)]
+        account_id = request.account.id
+        ended = self.run(self.world.db.write(cancel_request, account_id, request.id, self.now_ms))
+        if request.state == QUEUED:
+            request.state = EXPIRED if self.now_ms >= request.deadline_ms else CANCELLED
+        assert ended.state.value == request.state
+
+    def fill(self) -> None:
+        """The model is told who got which line, and judges whether that is right."""
+        self.run(self.world.fill())
+        rows = self.run(self.world.rows(_REQUESTS))
+        outcomes = {row[0]: Outcome(*row[1:]) for row in rows}
+        dry: list[PlainRequest] = []
+        for request in self.model.requests:
+            if request.state == QUEUED:
+                self._judge(request, outcomes[request.id], dry)
+
+    def _judge(self, request: PlainRequest, came_of: Outcome, dry: list[PlainRequest]) -> None:
+        account, service, wish = request.account, request.service, request.wish
+        expected = self.model.free_numbers(account, service, wish, self.now_ms, request)
+        if self.now_ms >= request.deadline_ms:
+            assert came_of.state == EXPIRED
+        elif came_of.state == QUEUED:
+            behind = any(one.same_queue(service, wish) for one in dry)
+            assert behind or expected in {"waiting_limit", OUT_OF_STOCK}
+            if expected != "waiting_limit":
+                dry.append(request)
+        elif came_of.state == REFUSED:
+            assert came_of.refusal == expected == "insufficient_funds"
+        else:
+            assert came_of.state == FILLED
+            assert not isinstance(expected, str)
+            assert came_of.number in expected
+            number, rental_id = came_of.number, came_of.rental_id
+            self.model.begin(rental_id, account, service, number, self.now_ms)
+        request.state = came_of.state
+
     # ---------------------------------------------------------------------------------- races
 
     def race_a_code_against_the_deadline(self, pick: int, expiry_first: bool) -> None:
@@ -468,6 +621,7 @@ class Dealings(RuleBasedStateMachine):
     def restart(self) -> None:
         self.run(self.world.db.close())
         self.world.db = open_database(self.url, readers=1, pool_size=2)
+        self.world.runtime = replace(self.world.runtime, db=self.world.db)
 
     # ------------------------------------------------------------------- what is so at any time
 
@@ -479,6 +633,11 @@ class Dealings(RuleBasedStateMachine):
         assert [(one.id, one.state) for one in said.rows] == [
             (one.id, one.state) for one in self.model.rentals
         ]
+        assert said.requests == [(one.id, one.state) for one in self.model.requests]
+        waiting = [one for one in self.model.requests if one.state == QUEUED]
+        assert said.queued == {
+            one.id: len([1 for each in waiting if each.service is one]) for one in SERVICES
+        }
         _check_sharing(said.rows)
 
     # ------------------------------------------------------------------------------- at the end
@@ -517,14 +676,16 @@ class Dealings(RuleBasedStateMachine):
         }
 
     def _check_events(self) -> None:
-        """Each rental began once, and ended once, if at all."""
+        """Each rental began once, and ended once, if at all; what else happened is told too."""
         told: dict[int, list[str]] = {one.id: [] for one in self.model.rentals}
         for event in self.run(self.world.events()):
             if event.kind.value.startswith("rental.") and event.rental_id is not None:
                 told[event.rental_id].append(event.kind.value.removeprefix("rental."))
         for one in self.model.rentals:
             end = [] if one.state == WAITING else [one.state]
-            assert told[one.id] == [WAITING, *end]
+            also = ["extended"] * one.extensions + ["reported"] * one.reported
+            assert Counter(told[one.id]) == Counter([WAITING, *end, *also])
+            assert told[one.id][0] == WAITING
 
     def _check_revenue(self) -> None:
         query = (
@@ -550,6 +711,12 @@ def _check_sharing(rows: list[RentalRow]) -> None:
     for services in on_line.values():
         assert len(set(services)) == len(services)
         assert len(services) == 1 or not catch_alls & set(services)
+
+
+def _is_expected(refused: Refused, expected: set[str] | str) -> bool:
+    """Whether a refusal is the one, or one of those, that the model says."""
+    code = refused.refusal.code
+    return code == expected if isinstance(expected, str) else code in expected
 
 
 def _without_code(message: PlainMessage) -> PlainMessage:

@@ -3,10 +3,10 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from calling_back import queue
 from conftest import world_in
 from simlet.config import Settings, WebSettings
 from simlet.domain.health import Reception
-from simlet.flows.deliver_callbacks import queue_callbacks
 from simlet.testing.site import Reply, Site, site_of
 from simlet.testing.world import World
 from simlet.web.metrics import KEPT_S
@@ -131,7 +131,7 @@ async def test_the_oldest_callback_that_was_not_posted_has_its_age(metered: Site
     dealer = await world.dealer(callback_url="https://dealer.test/")
     await world.rent(dealer, 4)
     await world.sms(NUMBER, "Your code is 486460")
-    await world.db.write(queue_callbacks, 100)
+    await queue(world)
     world.clock.advance(100)
 
     some = await figures(metered)

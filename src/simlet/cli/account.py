@@ -20,7 +20,7 @@ from simlet.domain.signing import (
 from simlet.flows import browse, manage_accounts
 from simlet.flows.top_up import top_up
 from simlet.outbound import Rules, check_address
-from simlet.store.accounts import CallbackTarget
+from simlet.store.endpoints import CallbackTarget
 from simlet.store.sql import Tx
 
 DEFAULT_WAITING_LIMIT = 20

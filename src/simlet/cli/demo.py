@@ -92,6 +92,9 @@ def round_commands(address: str, token: str) -> list[tuple[str, str]]:
     def show(query: str) -> str:
         return f"curl -s '{address}/api/?show={query}&token={token}'; echo"
 
+    json = "-H 'content-type: application/json'"
+    body = """-d '{"service":97,"wait_s":30}'"""
+    once = f"curl -s '{address}/v1/rentals' -H 'authorization: Bearer {token}' {json} {body}; echo"
     rent = f"R=$(curl -s '{address}/api/register-service/?serviceId=02.97&token={token}')"
     code = f'curl -s "{address}/api/?show=code&ID=$N&token={token}"; echo'
     keep = """N=$(echo "$R" | sed 's/.*"request_id":"\\([0-9]*\\)".*/\\1/'); echo "$N\""""
@@ -106,4 +109,5 @@ def round_commands(address: str, token: str) -> list[tuple[str, str]]:
         ("ask again: here is the code", code),
         ("the balance, less the price", show("balance")),
         ("the history", show("history")),
+        ("the same by /v1, in one call: it answers when the code is there", once),
     ]

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import click
 import msgspec
 
+from simlet.client import NotConfigured, Problem, SimletError
 from simlet.config import SettingsError
 from simlet.domain.errors import Refused
-from simlet.log import mask
+from simlet.domain.masking import mask
 from simlet.store.sql import DatabaseFault
 
 DONE, REFUSED, WRONG_USE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -35,6 +36,8 @@ def failure_of(error: Exception) -> Failure:
             failure = Failure(error.refusal.code, error.sentence, REFUSED)
         case SettingsError():
             failure = Failure("settings", " ".join(error.problems), WRONG_USE)
+        case SimletError():
+            failure = _of_client(error)
         case DatabaseFault():
             failure = Failure("database", _sentence(str(error)), FAULT)
         case click.Abort():
@@ -50,6 +53,14 @@ def failure_of(error: Exception) -> Failure:
                 UNFORESEEN, _sentence(mask(f"{type(error).__name__}: {error}")), FAULT
             )
     return failure
+
+
+def _of_client(error: SimletError) -> Failure:
+    """What a dealer's command failed with: a server that is not reached is told as a refusal."""
+    if isinstance(error, NotConfigured):
+        return Failure("settings", _sentence(str(error)), WRONG_USE)
+    code = error.code if isinstance(error, Problem) else "server"
+    return Failure(code, _sentence(str(error)), REFUSED)
 
 
 def tell(error: Exception, *, json: bool) -> int:

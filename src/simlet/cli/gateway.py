@@ -10,9 +10,10 @@ from simlet.cli.output import Output, json_option
 from simlet.domain.errors import GATEWAY_UNKNOWN, Refused, invalid
 from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_gateway_secret, hash_secret
 from simlet.flows import browse, manage_gateways
-from simlet.gateways.contract import Value
+from simlet.gateways.contract import DriverKind, Settings, Value
 from simlet.gateways.registry import KINDS
-from simlet.gateways.settings import check_settings, redacted
+from simlet.gateways.settings import check_names, check_settings, other_than_default, redacted
+from simlet.store.gateways import Gateway
 
 _COLUMNS = {"id": "ID", "name": "NAME", "kind": "KIND", "settings": "SETTINGS"}
 
@@ -45,10 +46,10 @@ def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
     output.say(words, facts)
 
 
-def _setting(pair: str) -> tuple[str, str]:
+def _setting(pair: str, hint: str = "--set") -> tuple[str, str]:
     name, given, text = pair.partition("=")
     if not name or not given:
-        raise click.BadParameter("expected KEY=VALUE.", param_hint="--set")
+        raise click.BadParameter("expected KEY=VALUE.", param_hint=hint)
     return name, text
 
 
@@ -79,14 +80,71 @@ def _setup_page(name: str, kind: str, settings: Mapping[str, Value]) -> str:
 @gateway.command("list")
 @json_option
 def list_gateways(output: Output) -> None:
-    """List all gateways."""
+    """List all gateways, each with the settings that are not as its kind has them."""
     rows = [
         {
             "id": one.id,
             "name": one.name,
             "kind": one.kind,
-            "settings": redacted(KINDS.get(one.kind), one.settings),
+            "settings": _set_ones(KINDS.get(one.kind), one.settings),
         }
         for one in read(browse.list_gateways)
     ]
     output.rows(rows, _COLUMNS, "There are no gateways.")
+
+
+def _set_ones(kind: DriverKind | None, settings: Settings) -> dict[str, Value]:
+    return redacted(kind, other_than_default(kind, settings))
+
+
+@gateway.command("set")
+@click.argument("name")
+@click.argument("pairs", nargs=-1, required=True, metavar="KEY=VALUE…")
+@json_option
+def change(output: Output, name: str, pairs: tuple[str, ...]) -> None:
+    """Change settings of a gateway; KEY= puts a setting back to what its kind has.
+
+    A running server starts its driver again within some seconds.
+    """
+    given = dict(_setting(pair, "KEY=VALUE") for pair in pairs)
+
+    def with_given(found: Gateway) -> dict[str, Value]:
+        kind = _kind(found)
+        check_names(kind, given)
+        kept = {key: value for key, value in found.settings.items() if key not in given}
+        return check_settings(kind, {**kept, **{key: text for key, text in given.items() if text}})
+
+    changed = write(manage_gateways.change_gateway, name, with_given, now_ms())
+    shown = redacted(_kind(changed), changed.settings)
+    page = _setup_page(name, changed.kind, changed.settings)
+    facts = {"id": changed.id, "name": name, "kind": changed.kind, "settings": shown}
+    output.say(f"Gateway {name!r} is changed.\n\n{page}", facts)
+
+
+@gateway.command()
+@click.argument("name")
+@json_option
+def rotate(output: Output, name: str) -> None:
+    """Give a gateway a new secret, shown this once; the old one ends within some seconds."""
+    secret = format_gateway_secret(secrets.token_bytes(TOKEN_RANDOM_BYTES))
+    write(manage_gateways.rotate_secret, name, hash_secret(secret), now_ms())
+    words = f"Gateway {name!r} has a new secret, shown this once:\n{secret}"
+    output.say(words, {"name": name, "secret": secret})
+
+
+@gateway.command()
+@click.argument("name")
+@json_option
+def remove(output: Output, name: str) -> None:
+    """Remove a gateway; its lines leave the pool until another gateway sees their SIMs.
+
+    Messages that it brought in stay as they are. Its name is free for another gateway.
+    """
+    write(manage_gateways.remove_gateway, name, now_ms())
+    output.say(f"Gateway {name!r} is removed.", {"name": name})
+
+
+def _kind(found: Gateway) -> DriverKind:
+    if found.kind not in KINDS:
+        raise Refused(GATEWAY_UNKNOWN, name=found.name)
+    return KINDS[found.kind]

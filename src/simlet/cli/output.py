@@ -72,6 +72,11 @@ def time_text(at_ms: object) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
+def moment_text(at_ms: int) -> str:
+    """As `time_text`, to the millisecond."""
+    return f"{time_text(at_ms).removesuffix('Z')}.{at_ms % 1000:03d}Z"
+
+
 def table(rows: Iterable[Facts], columns: Mapping[str, str]) -> Table:
     """Rows as people read them; `columns` as in `Output.rows`."""
     made = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False)

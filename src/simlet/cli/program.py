@@ -8,21 +8,14 @@ from typing import Any
 import click
 
 from simlet import __version__
-from simlet.cli.account import account
-from simlet.cli.books import books
-from simlet.cli.demo import demo
+from simlet.cli.absent import absent_commands
 from simlet.cli.failure import DONE, tell
-from simlet.cli.gateway import gateway
-from simlet.cli.gateways import gateways
-from simlet.cli.line import line
-from simlet.cli.lines import lines
-from simlet.cli.migrate import migrate
-from simlet.cli.network import network
-from simlet.cli.quarantine import quarantine
-from simlet.cli.rentals import rentals
-from simlet.cli.serve import serve, serve_sibling
-from simlet.cli.service import service
-from simlet.cli.sms import sms
+from simlet.cli.rent import rent
+
+try:
+    from simlet.cli.operator import COMMANDS
+except ModuleNotFoundError as missing:
+    COMMANDS = absent_commands(missing)
 
 
 class Program(click.Group):
@@ -76,23 +69,7 @@ def _check_texts(args: Sequence[str]) -> None:
 
 @click.group(
     cls=Program,
-    commands=[
-        serve,
-        serve_sibling,
-        demo,
-        migrate,
-        account,
-        service,
-        line,
-        lines,
-        gateway,
-        gateways,
-        network,
-        rentals,
-        quarantine,
-        sms,
-        books,
-    ],
+    commands=[rent, *COMMANDS],
 )
 @click.version_option(__version__, prog_name="simlet")
 def main() -> None:

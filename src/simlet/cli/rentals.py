@@ -22,6 +22,7 @@ _COLUMNS = {
     "created_at_ms": "CREATED",
     "deadline_at_ms": "DEADLINE",
     "closed_at_ms": "CLOSED",
+    "report": "REPORT",
 }
 
 

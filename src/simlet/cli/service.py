@@ -6,7 +6,7 @@ from simlet.cli.database import now_ms, read, write
 from simlet.cli.output import Output, json_option
 from simlet.cli.person import by_option, person
 from simlet.domain.ids import format_service_code
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, Prices, Rules, Service, Terms
 from simlet.flows import browse, manage_services
 
 _COLUMNS = {
@@ -16,6 +16,9 @@ _COLUMNS = {
     "price_dealer_dong": "DEALER (đồng)",
     "price_distributor_dong": "DISTRIBUTOR (đồng)",
     "waiting_s": "WAITING (s)",
+    "cancel_after_s": "CANCEL AFTER (s)",
+    "extend_s": "EXTENDED BY (s)",
+    "extend_times": "TIMES",
     "catch_all": "CATCH-ALL",
     "senders": "SENDERS",
     "texts": "TEXTS",
@@ -56,6 +59,30 @@ def service() -> None:
     help="All but general are closed until the service is opened with a reason.",
 )
 @click.option("--paused", is_flag=True, help="Add it paused.")
+@click.option(
+    "--cancel-after",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seconds after which a dealer may cancel.",
+)
+@click.option(
+    "--extend-by",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seconds by which a dealer may extend the waiting; with --extend-times.",
+)
+@click.option(
+    "--extend-times",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="How often a dealer may extend it.",
+)
 @json_option
 def add(
     output: Output,
@@ -73,6 +100,9 @@ def add(
     code_pattern: str | None,
     category: str,
     paused: bool,
+    cancel_after: int,
+    extend_by: int,
+    extend_times: int,
 ) -> None:
     """Add a service; all lines of its store serve it."""
     own = (price_member, price_dealer, price_distributor)
@@ -86,6 +116,7 @@ def add(
         category=Category(category),
         paused=paused,
         opened=False,
+        terms=Terms(cancel_after, extend_by, extend_times),
     )
     write(manage_services.add_service, new, now_ms())
     output.say(_added_words(new), _facts(new))
@@ -108,6 +139,7 @@ def _facts(one: Service) -> dict[str, object]:
         "price_dealer_dong": one.prices.dealer_dong,
         "price_distributor_dong": one.prices.distributor_dong,
         "waiting_s": one.waiting_s,
+        **_terms_facts(one.terms),
         "catch_all": one.rules.catch_all,
         "senders": one.rules.senders,
         "texts": one.rules.texts,
@@ -115,6 +147,14 @@ def _facts(one: Service) -> dict[str, object]:
         "category": one.category.value,
         "state": _state(one),
         "rentable": one.rentable,
+    }
+
+
+def _terms_facts(terms: Terms) -> dict[str, object]:
+    return {
+        "cancel_after_s": terms.cancel_after_s,
+        "extend_s": terms.extend_s,
+        "extend_times": terms.extend_times,
     }
 
 
@@ -130,6 +170,33 @@ def list_services(output: Output) -> None:
     """List all services, in the order they were added."""
     rows = [_facts(one) for one in read(browse.list_services)]
     output.rows(rows, _COLUMNS, "There are no services.")
+
+
+@service.command()
+@_service_id
+@click.option("--cancel-after", type=int, metavar="N", help="Seconds before a dealer may cancel.")
+@click.option("--extend-by", type=int, metavar="N", help="Seconds of an extension; 0 for none.")
+@click.option("--extend-times", type=int, metavar="N", help="How often; 0 for never.")
+@json_option
+def change(
+    output: Output,
+    service_id: int,
+    cancel_after: int | None,
+    extend_by: int | None,
+    extend_times: int | None,
+) -> None:
+    """Change when rentals of a service may be cancelled, and how they may be extended."""
+    if (cancel_after, extend_by, extend_times) == (None, None, None):
+        raise click.UsageError("Nothing is to be changed: give an option.")
+    terms = write(
+        manage_services.change_terms,
+        service_id,
+        now_ms(),
+        cancel_after_s=cancel_after,
+        extend_s=extend_by,
+        extend_times=extend_times,
+    )
+    output.say(f"Service {service_id} is changed.", {"id": service_id, **_terms_facts(terms)})
 
 
 @service.command()

@@ -90,6 +90,12 @@ RATE_LIMITED = _entry(
     "This token makes more calls than its rate allows: try again in {wait_s} s.",
     "Wait as long as `Retry-After` says; wait for codes with `wait_s` instead of polling.",
 )
+OPEN_LIMIT = _entry(
+    "open_limit",
+    Kind.LIMIT,
+    "This account may have {limit} waits and streams open at a time.",
+    "End some of them: one stream tells the events of all rentals.",
+)
 INSUFFICIENT_FUNDS = _entry(
     "insufficient_funds",
     Kind.FUNDS,
@@ -100,7 +106,8 @@ OUT_OF_STOCK = _entry(
     "out_of_stock",
     Kind.STOCK,
     "No line that fits is free now.",
-    "Ask for fewer networks or prefixes, or queue with `wait_for_stock_s`.",
+    "Ask for fewer networks or prefixes, or queue with `wait_for_stock_s`; for one number, try "
+    "again later.",
 )
 PRICE_ABOVE_MAX = _entry(
     "price_above_max",
@@ -119,6 +126,18 @@ RENTAL_UNKNOWN = _entry(
     Kind.NOT_FOUND,
     "This account has no such rental.",
     "Check the id; the list of rentals shows all of this account.",
+)
+NO_SUCH_RENTAL = _entry(
+    "no_such_rental",
+    Kind.NOT_FOUND,
+    "There is no rental {rental}.",
+    "List rentals with `simlet rentals`.",
+)
+MESSAGE_UNKNOWN = _entry(
+    "message_unknown",
+    Kind.NOT_FOUND,
+    "There is no such message.",
+    "List messages without a rental with `simlet quarantine`.",
 )
 NUMBER_NOT_RENTED = _entry(
     "number_not_rented",

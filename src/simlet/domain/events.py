@@ -37,6 +37,7 @@ class EventKind(Enum):
     PART_KEPT = "part.kept"
     MESSAGES_FORGOTTEN = "messages.forgotten"
     SERVICE_ADDED = "service.added"
+    SERVICE_CHANGED = "service.changed"
     SERVICE_PAUSED = "service.paused"
     SERVICE_RESUMED = "service.resumed"
     SERVICE_OPENED = "service.opened"
@@ -47,6 +48,8 @@ class EventKind(Enum):
     LINE_RETURNED = "line.returned"
     LINE_MOVED = "line.moved"
     GATEWAY_ADDED = "gateway.added"
+    GATEWAY_CHANGED = "gateway.changed"
+    GATEWAY_REMOVED = "gateway.removed"
     GATEWAY_DOWN = "gateway.down"
     GATEWAY_UP = "gateway.up"
 

@@ -29,6 +29,9 @@ class Extras:
         return not self.metadata and self.endpoint_id is None and self.request_id is None
 
 
+NO_EXTRAS = Extras()
+
+
 def check_metadata(metadata: dict[str, str]) -> None:
     """Refuses notes that are too many or too long.
 

@@ -8,7 +8,8 @@ time, is attached to it at no cost.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from simlet.domain.errors import RENTAL_CLOSED, Refused
+from simlet.domain.errors import NOT_EXTENDABLE, RENTAL_CLOSED, Refused
+from simlet.domain.service import Terms
 
 
 class RentalState(Enum):
@@ -28,6 +29,7 @@ class Rental:
         again: it was rented by naming the number of an earlier rental that got its code.
         closed_at_ms: when it left `waiting`; None before.
         listening: whether its time lasts still.
+        extensions: how often its time was lengthened.
     """
 
     id: int
@@ -43,6 +45,7 @@ class Rental:
     closed_at_ms: int | None
     again: bool
     listening: bool
+    extensions: int = 0
 
     def receive(self, now_ms: int) -> "Rental":
         """The rental with its code; it goes on listening until its deadline.
@@ -60,10 +63,40 @@ class Rental:
         """
         return self._close(RentalState.EXPIRED, now_ms, listening=False)
 
+    def cancel(self, now_ms: int) -> "Rental":
+        """The rental that its dealer gave up.
+
+        Raises:
+            Refused: RENTAL_CLOSED, when it does not wait any more.
+        """
+        return self._close(RentalState.CANCELLED, now_ms, listening=False)
+
+    def extend(self, terms: Terms, now_ms: int) -> "Rental":
+        """The rental with its time lengthened once.
+
+        Raises:
+            Refused: NOT_EXTENDABLE, with the reason.
+        """
+        if self.state is not RentalState.WAITING:
+            raise Refused(NOT_EXTENDABLE, reason="it does not wait any more")
+        if now_ms >= self.deadline_at_ms:
+            raise Refused(NOT_EXTENDABLE, reason="its time is over")
+        if not terms.extend_s:
+            raise Refused(NOT_EXTENDABLE, reason="its service allows no extension")
+        if self.extensions >= terms.extend_times:
+            raise Refused(NOT_EXTENDABLE, reason="it was extended as often as its service allows")
+        deadline_at_ms = self.deadline_at_ms + terms.extend_s * 1000
+        return replace(self, deadline_at_ms=deadline_at_ms, extensions=self.extensions + 1)
+
     def _close(self, state: RentalState, now_ms: int, *, listening: bool) -> "Rental":
         if self.state is not RentalState.WAITING:
             raise Refused(RENTAL_CLOSED)
         return replace(self, state=state, closed_at_ms=now_ms, listening=listening)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its code."""
+        return self.state is RentalState.WAITING
 
     @property
     def end_ms(self) -> int:
@@ -76,6 +109,7 @@ class Rental:
         """Whether a message sent at some moment from `earliest_ms` to `latest_ms` was in its time.
 
         The time runs from the renting, included, to the deadline, excluded; a cancelled rental's
-        ends with the cancel.
+        ends with the cancel, and where that came in the same millisecond it never was open.
         """
-        return self.created_at_ms <= latest_ms and earliest_ms < self.end_ms
+        began_ms = max(self.created_at_ms, earliest_ms)
+        return self.created_at_ms <= latest_ms and began_ms < self.end_ms

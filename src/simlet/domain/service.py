@@ -58,8 +58,28 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a dealer may do with a rental while it waits.
+
+    Attributes:
+        cancel_after_s: so long after its beginning it may be cancelled.
+        extend_s: by so much an extension lengthens it; 0 where there is none.
+        extend_times: so often it may be extended.
+    """
+
+    cancel_after_s: int = 0
+    extend_s: int = 0
+    extend_times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A service as rules see it. `opened` says that the operator opened its closed category."""
+    """A service as rules see it.
+
+    Attributes:
+        opened: the operator opened its closed category.
+        queued_count: how many requests for a line of it are queued.
+    """
 
     id: int
     store: str
@@ -70,6 +90,8 @@ class Service:
     category: Category
     paused: bool
     opened: bool
+    terms: Terms = Terms()
+    queued_count: int = 0
 
     @property
     def rentable(self) -> bool:

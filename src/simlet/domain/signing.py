@@ -68,12 +68,18 @@ def sign_webhook(secret: str, message_id: str, at_s: int, body: bytes) -> str:
     return "v1," + base64.b64encode(mac).decode("ascii")
 
 
-def webhook_headers(secret: str, message_id: str, at_s: int, body: bytes) -> dict[str, str]:
-    """The three headers of Standard Webhooks 1.0.0; arguments and errors as `sign_webhook`."""
+def webhook_headers(
+    secret: str, message_id: str, at_s: int, body: bytes, old_secret: str | None = None
+) -> dict[str, str]:
+    """The three headers of Standard Webhooks 1.0.0; arguments and errors as `sign_webhook`.
+
+    While a secret is replaced by another, both sign: either verifies.
+    """
+    secrets = [secret] if old_secret is None else [secret, old_secret]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(at_s),
-        "webhook-signature": sign_webhook(secret, message_id, at_s, body),
+        "webhook-signature": " ".join(sign_webhook(one, message_id, at_s, body) for one in secrets),
     }
 
 

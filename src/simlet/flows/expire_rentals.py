@@ -22,7 +22,7 @@ def expire_rentals(tx: Tx, now_ms: int, limit: int) -> Expired:
     due = rentals.rentals_due(tx, now_ms, limit)
     waiting = [one for one in due if one.state is RentalState.WAITING]
     _lock(tx, waiting)
-    released = sum(release(tx, one, now_ms) for one in waiting)
+    released = sum(release(tx, one.expire(now_ms), now_ms) for one in waiting)
     received = [one for one in due if one.state is RentalState.RECEIVED]
     for one in received:
         rentals.deafen(tx, one.id)

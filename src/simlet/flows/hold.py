@@ -6,12 +6,14 @@ from simlet.domain import ledger
 from simlet.domain.errors import (
     INSUFFICIENT_FUNDS,
     ORDER_REUSED,
+    PRICE_ABOVE_MAX,
     SERVICE_UNAVAILABLE,
     UNAUTHENTICATED,
     WAITING_LIMIT,
     Refused,
 )
 from simlet.domain.events import Event, EventKind
+from simlet.domain.extras import NO_EXTRAS, Extras
 from simlet.domain.principal import Account, AccountState
 from simlet.domain.rental import Rental, RentalState
 from simlet.domain.service import Service
@@ -71,18 +73,23 @@ def rentable_service(tx: Tx, store: str | None, service_id: int) -> Service:
     return service
 
 
-def solvent_account(tx: Tx, account_id: int, service: Service) -> Account:
-    """The account, locked, when it may rent once more and can pay for it.
+def solvent_account(
+    tx: Tx, account_id: int, service: Service, max_price_dong: int | None = None
+) -> Account:
+    """The account, locked, when it may rent once more, agrees to the price and can pay it.
 
     Raises:
-        Refused: UNAUTHENTICATED, WAITING_LIMIT or INSUFFICIENT_FUNDS.
+        Refused: UNAUTHENTICATED, WAITING_LIMIT, PRICE_ABOVE_MAX or INSUFFICIENT_FUNDS.
     """
     account = accounts.lock_account(tx, account_id)
     if account is None or account.state is not AccountState.APPROVED:
         raise Refused(UNAUTHENTICATED)
     if account.waiting_count >= account.waiting_limit:
         raise Refused(WAITING_LIMIT, limit=account.waiting_limit)
-    if account.available_dong < service.prices.for_tier(account.tier):
+    price_dong = service.prices.for_tier(account.tier)
+    if max_price_dong is not None and price_dong > max_price_dong:
+        raise Refused(PRICE_ABOVE_MAX, price_dong=price_dong)
+    if account.available_dong < price_dong:
         raise Refused(INSUFFICIENT_FUNDS)
     return account
 
@@ -97,6 +104,7 @@ def hold(
     *,
     again: bool,
     order: Order | None,
+    extras: Extras = NO_EXTRAS,
 ) -> Rented:
     """Begins a rental of a line that was found free, and sets its price aside."""
     price_dong = service.prices.for_tier(account.tier)
@@ -115,6 +123,8 @@ def hold(
         order_hash=order.content_hash if order else None,
     )
     rental_id = rentals.add_rental(tx, new)
+    if not extras.empty:
+        rentals.add_extras(tx, rental_id, extras)
     accounts.hold_price(tx, account.id, price_dong)
     books.post(tx, ledger.hold(account.id, rental_id, price_dong, now_ms))
     events.add_event(

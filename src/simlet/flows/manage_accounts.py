@@ -1,7 +1,16 @@
 """Manage accounts: add, approve, suspend, resume; issue and revoke tokens; set the callback."""
 
 import re
+from dataclasses import replace
 
+from simlet.domain.endpoint import (
+    FIRST_API_EVENTS,
+    BodyFormat,
+    Endpoint,
+    EndpointScope,
+    EndpointState,
+    check_events,
+)
 from simlet.domain.errors import (
     ACCOUNT_EXISTS,
     ACCOUNT_IS_SUSPENDED,
@@ -13,8 +22,8 @@ from simlet.domain.errors import (
 )
 from simlet.domain.events import Event, EventKind
 from simlet.domain.principal import Account, AccountState, Tier, check_person
-from simlet.store import accounts, events
-from simlet.store.accounts import CallbackTarget
+from simlet.store import accounts, callbacks, endpoints, events
+from simlet.store.endpoints import CallbackTarget, NewEndpoint
 from simlet.store.sql import Tx
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -40,7 +49,9 @@ def add_account(
         raise invalid("waiting_limit", f"expected a whole number from 1 to {MAX_WAITING_LIMIT}")
     if accounts.account_by_name(tx, name) is not None:
         raise Refused(ACCOUNT_EXISTS, name=name)
-    account_id = accounts.add_account(tx, name, tier, waiting_limit, callback, now_ms)
+    account_id = accounts.add_account(tx, name, tier, waiting_limit, now_ms)
+    if callback is not None:
+        _add_endpoint(tx, account_id, callback, now_ms)
     _tell(tx, EventKind.ACCOUNT_ADDED, account_id, now_ms, tier=tier.value)
     return account_id
 
@@ -124,8 +135,49 @@ def set_callback(tx: Tx, name: str, callback: CallbackTarget | None, now_ms: int
         Refused: ACCOUNT_UNKNOWN.
     """
     account = _account(tx, name)
-    accounts.set_callback(tx, account.id, callback)
+    known = endpoints.first_api_endpoint(tx, account.id)
+    if known is not None:
+        _change_endpoint(tx, known, callback, now_ms)
+    elif callback is not None:
+        _add_endpoint(tx, account.id, callback, now_ms)
     _tell(tx, EventKind.ACCOUNT_CALLBACK_SET, account.id, now_ms, on=callback is not None)
+
+
+def _add_endpoint(tx: Tx, account_id: int, callback: CallbackTarget, now_ms: int) -> None:
+    told = check_events([one.value for one in FIRST_API_EVENTS], BodyFormat.FIRST_API)
+    new = NewEndpoint(
+        account_id,
+        EndpointScope.ACCOUNT,
+        callback.url,
+        None,
+        told,
+        BodyFormat.FIRST_API,
+        callback.secret,
+    )
+    endpoints.add_endpoint(tx, new, now_ms)
+
+
+def _change_endpoint(tx: Tx, known: Endpoint, callback: CallbackTarget | None, now_ms: int) -> None:
+    """What is still to be told goes to the new address; without one it is dropped."""
+    if callback is None:
+        endpoints.change_endpoint(tx, known.removed())
+        callbacks.drop_pending(tx, known.id, now_ms)
+        return
+    changed = replace(
+        known,
+        url=callback.url,
+        secret=callback.secret,
+        failover_url=None,
+        old_secret=None,
+        old_secret_until_ms=None,
+        state=EndpointState.ACTIVE,
+        disabled_reason=None,
+        failing_since_ms=None,
+        fails_in_row=0,
+        resting_until_ms=None,
+    )
+    endpoints.change_endpoint(tx, changed)
+    endpoints.look_at(tx, [known.id], now_ms)
 
 
 def _account(tx: Tx, name: str) -> Account:

@@ -1,17 +1,21 @@
-"""Manage services: add, pause, resume; open one of a closed category, with the reason recorded."""
+"""Manage services: add, change, pause, resume; open one of a closed category.
+
+Why it was opened is recorded.
+"""
 
 from simlet.domain.errors import SERVICE_EXISTS, SERVICE_UNKNOWN, Refused, invalid
 from simlet.domain.events import Event, EventKind
 from simlet.domain.ids import parse_store
 from simlet.domain.patterns import compile_code_pattern, compile_pattern
 from simlet.domain.principal import check_person
-from simlet.domain.service import Service
+from simlet.domain.service import Service, Terms
 from simlet.store import events, services, stock
 from simlet.store.sql import Tx
 
 MAX_SERVICE_ID = 999_999_999
 MAX_PRICE_DONG = 10**9
 MAX_WAITING_S = 86_400
+MAX_EXTENSIONS = 100
 
 
 def add_service(tx: Tx, service: Service, now_ms: int) -> None:
@@ -41,7 +45,19 @@ def _check(service: Service) -> None:
             raise invalid("price", f"expected whole đồng from 1 to {MAX_PRICE_DONG}")
     if not 1 <= service.waiting_s <= MAX_WAITING_S:
         raise invalid("seconds", f"expected whole seconds from 1 to {MAX_WAITING_S}")
+    _check_terms(service.terms)
     _check_rules(service)
+
+
+def _check_terms(terms: Terms) -> None:
+    if not 0 <= terms.cancel_after_s <= MAX_WAITING_S:
+        raise invalid("cancel-after", f"expected whole seconds from 0 to {MAX_WAITING_S}")
+    if not 0 <= terms.extend_s <= MAX_WAITING_S:
+        raise invalid("extend-by", f"expected whole seconds from 0 to {MAX_WAITING_S}")
+    if not 0 <= terms.extend_times <= MAX_EXTENSIONS:
+        raise invalid("extend-times", f"expected a whole number from 0 to {MAX_EXTENSIONS}")
+    if bool(terms.extend_s) != bool(terms.extend_times):
+        raise invalid("extend-by", "expected together with extend-times, or both 0")
 
 
 def _check_rules(service: Service) -> None:
@@ -54,6 +70,42 @@ def _check_rules(service: Service) -> None:
         compile_pattern(pattern)
     if rules.code_pattern is not None:
         compile_code_pattern(rules.code_pattern)
+
+
+def change_terms(
+    tx: Tx,
+    service_id: int,
+    now_ms: int,
+    *,
+    cancel_after_s: int | None = None,
+    extend_s: int | None = None,
+    extend_times: int | None = None,
+) -> Terms:
+    """Changes what dealers may do with rentals of a service; None leaves a part as it is.
+
+    It holds at once, for rentals that wait as well.
+
+    Raises:
+        Refused: INVALID, SERVICE_UNKNOWN.
+    """
+    before = _service(tx, service_id).terms
+    terms = Terms(
+        before.cancel_after_s if cancel_after_s is None else cancel_after_s,
+        before.extend_s if extend_s is None else extend_s,
+        before.extend_times if extend_times is None else extend_times,
+    )
+    _check_terms(terms)
+    services.set_terms(tx, service_id, terms)
+    _tell(
+        tx,
+        EventKind.SERVICE_CHANGED,
+        service_id,
+        now_ms,
+        cancel_after_s=terms.cancel_after_s,
+        extend_s=terms.extend_s,
+        extend_times=terms.extend_times,
+    )
+    return terms
 
 
 def pause_service(tx: Tx, service_id: int, *, paused: bool, now_ms: int) -> None:

@@ -12,7 +12,7 @@ from simlet.domain.events import Event, EventKind
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import storable
 from simlet.domain.line_health import OutReason, Rules, look_after_report
-from simlet.store import events, gateway_health, health
+from simlet.store import events, gateway_health, gateways, health
 from simlet.store.gateway_health import Connection
 from simlet.store.health import HealthOf, NewReport
 from simlet.store.sql import Tx
@@ -81,7 +81,12 @@ class _Seen:
 
 
 def note_reports(tx: Tx, told: Sequence[Told], rules: Rules, now_ms: int) -> list[UnknownSim]:
-    """Records what gateways told; the SIMs among it that no line has."""
+    """Records what gateways told; the SIMs among it that no line has.
+
+    What a gateway told before it was removed does not count any more.
+    """
+    gone = gateways.removed_gateways(tx)
+    told = [one for one in told if one.gateway_id not in gone]
     by_iccid = health.lines_by_iccid(tx, _iccids(told))
     found = _found(told, by_iccid, health.lines_by_number(tx, _numbers(told)))
     missing = [line for one in told for line in _missing(tx, one, found)]

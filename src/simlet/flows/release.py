@@ -1,22 +1,28 @@
-"""Shared step: no code came, and the price goes back."""
+"""Shared step: a rental ends without a code, and the price goes back."""
 
 from simlet.domain import ledger
 from simlet.domain.events import Event, EventKind
-from simlet.domain.rental import Rental
+from simlet.domain.rental import Rental, RentalState
 from simlet.store import accounts, books, events, rentals, stock
 from simlet.store.sql import Tx
 
+_KINDS = {
+    RentalState.EXPIRED: EventKind.RENTAL_EXPIRED,
+    RentalState.CANCELLED: EventKind.RENTAL_CANCELLED,
+}
+
 
 def release(tx: Tx, rental: Rental, now_ms: int) -> bool:
-    """Closes a waiting rental as expired; False when it was closed in the meantime.
+    """Closes a waiting rental; False when it was closed in the meantime.
 
     Its line can be rented for the service again, unless it gave a code for it before.
 
-    Raises:
-        Refused: RENTAL_CLOSED, when the rental given does not wait.
+    Args:
+        tx: the transaction.
+        rental: as `Rental.expire` or `Rental.cancel` gave it.
+        now_ms: the time.
     """
-    expired = rental.expire(now_ms)
-    if not rentals.close_rental(tx, expired):
+    if not rentals.close_rental(tx, rental):
         return False
     accounts.release_price(tx, rental.account_id, rental.price_dong)
     books.post(tx, ledger.release(rental.account_id, rental.id, rental.price_dong, now_ms))
@@ -25,7 +31,7 @@ def release(tx: Tx, rental: Rental, now_ms: int) -> bool:
     events.add_event(
         tx,
         Event(
-            EventKind.RENTAL_EXPIRED,
+            _KINDS[rental.state],
             now_ms,
             account_id=rental.account_id,
             rental_id=rental.id,

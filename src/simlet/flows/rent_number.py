@@ -1,52 +1,11 @@
 """Rent a number for a service: one of the lines that fit, chosen at random."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from simlet.domain.allocate import Chance
+from simlet.flows.give_line import RentRequest, give_line
+from simlet.flows.hold import Rented, rented_before
+from simlet.store.sql import Tx
 
-from simlet.domain.allocate import (
-    ALL_PLACES,
-    Chance,
-    block_of,
-    line_at,
-    pick_place,
-    pick_weighted,
-)
-from simlet.domain.errors import OUT_OF_STOCK, Refused, invalid
-from simlet.domain.numbering import Filters
-from simlet.domain.service import Service
-from simlet.flows.hold import (
-    Order,
-    Rented,
-    hold,
-    rentable_service,
-    rented_before,
-    solvent_account,
-)
-from simlet.store import lines, networks, stock
-from simlet.store.sql import Row, Tx
-
-NAMED_LINES = 2000
-"""Up to so many lines that long prefixes name are looked up by their numbers first."""
-
-
-@dataclass(frozen=True, slots=True)
-class RentRequest:
-    """What a dealer asks for.
-
-    Attributes:
-        store: the store that the dealer named beside the service; None when it named none.
-        networks: names of networks, one of which the line must belong to; empty for any.
-        wanted: prefixes without the 0, one of which the number must start with; empty for any.
-        unwanted: prefixes without the 0 that the number must not start with.
-    """
-
-    account_id: int
-    service_id: int
-    store: str | None = None
-    networks: tuple[str, ...] = ()
-    wanted: tuple[str, ...] = ()
-    unwanted: tuple[str, ...] = ()
-    order: Order | None = None
+__all__ = ["RentRequest", "rent_number"]
 
 
 def rent_number(tx: Tx, request: RentRequest, now_ms: int, chance: Chance) -> Rented:
@@ -54,123 +13,10 @@ def rent_number(tx: Tx, request: RentRequest, now_ms: int, chance: Chance) -> Re
 
     Raises:
         Refused: ORDER_REUSED; then, in this order, SERVICE_UNAVAILABLE, INVALID (an unknown
-            network), WAITING_LIMIT, INSUFFICIENT_FUNDS, OUT_OF_STOCK.
+            network), UNAUTHENTICATED, WAITING_LIMIT, PRICE_ABOVE_MAX, INSUFFICIENT_FUNDS,
+            OUT_OF_STOCK.
     """
     earlier = rented_before(tx, request.account_id, request.order)
     if earlier is not None:
         return earlier
-    service = rentable_service(tx, request.store, request.service_id)
-    filters = _filters(tx, request)
-    account = solvent_account(tx, request.account_id, service)
-    line_id, number = _Search(
-        tx, service, filters, account.id, now_ms, chance, careful=filters.needs_numbers
-    ).take_line()
-    return hold(tx, account, service, line_id, number, now_ms, again=False, order=request.order)
-
-
-def _filters(tx: Tx, request: RentRequest) -> Filters:
-    if not request.networks:
-        return Filters((), request.wanted, request.unwanted)
-    ids = {name: network_id for network_id, name in networks.all_networks(tx)}
-    unknown = [name for name in request.networks if name.upper() not in ids]
-    if unknown:
-        raise invalid("carries", "expected names of networks")
-    wanted = tuple(sorted({ids[name.upper()] for name in request.networks}))
-    return Filters(wanted, request.wanted, request.unwanted)
-
-
-@dataclass(slots=True)
-class _Search:
-    """The search for one free line, block by block; see `simlet.domain.allocate`.
-
-    Attributes:
-        careful: look into a block before it is locked.
-    """
-
-    tx: Tx
-    service: Service
-    filters: Filters
-    account_id: int
-    now_ms: int
-    chance: Chance
-    careful: bool
-
-    def take_line(self) -> tuple[int, str]:
-        """A free line's id and number; the line is taken out of the service's stock."""
-        blocks = self._blocks_of_numbers()
-        for page in self._pages():
-            found = self._take_from([row for row in page if blocks is None or row[0] in blocks])
-            if found is not None:
-                return found
-        raise Refused(OUT_OF_STOCK)
-
-    def _blocks_of_numbers(self) -> frozenset[int] | None:
-        """The blocks that long prefixes name; None for any, or for too many to name."""
-        prefixes = self.filters.wanted_numbers
-        line_ids = lines.lines_numbered(self.tx, prefixes, NAMED_LINES) if prefixes else None
-        return None if line_ids is None else frozenset(block_of(one) for one in line_ids)
-
-    def _pages(self) -> Iterator[list[Row]]:
-        """Blocks with stock; of a small pool all at once, so that each line is as likely."""
-        highest = stock.highest_block(self.tx)
-        few = highest <= stock.FEW_BLOCKS
-        start, page = (
-            (0, stock.FEW_BLOCKS) if few else (self.chance(highest + 1), stock.PAGE_BLOCKS)
-        )
-        return stock.pages_with_stock(self.tx, self.service.id, self.filters, start, page)
-
-    def _take_from(self, page: list[Row]) -> tuple[int, str] | None:
-        blocks = list(page)
-        while blocks:
-            index = pick_weighted([left for _, left in blocks], self.chance)
-            block_id, _ = blocks.pop(index)
-            found = self._take_in(block_id)
-            if found is not None:
-                return found
-        return None
-
-    def _take_in(self, block_id: int) -> tuple[int, str] | None:
-        # Locks last until the end of the transaction: a search that leads through many blocks
-        # locks those alone that seem to hold what it looks for.
-        if self.careful and not self._seems_free(block_id):
-            return None
-        self.careful = True
-        places = stock.lock_places(self.tx, self.service.id, block_id)
-        free = places.left & self._fitting(block_id)
-        while free:
-            place = pick_place(free, self.chance)
-            line_id = line_at(block_id, place)
-            number = self._lock_free(line_id)
-            if number is not None:
-                stock.take(self.tx, self.service.id, line_id, places)
-                return line_id, number
-            free &= ~(1 << place) & ~self._occupied(block_id)
-        return None
-
-    def _seems_free(self, block_id: int) -> bool:
-        left = stock.places_as_they_are(self.tx, self.service.id, block_id).left
-        fitting = left and left & self._fitting(block_id)
-        return bool(fitting and fitting & ~self._occupied(block_id))
-
-    def _fitting(self, block_id: int) -> int:
-        if not self.filters.needs_numbers:
-            return ALL_PLACES
-        return stock.places_fitting(self.tx, block_id, self.filters)
-
-    def _lock_free(self, line_id: int) -> str | None:
-        return stock.lock_free_line(
-            self.tx,
-            line_id,
-            catch_all=self.service.rules.catch_all,
-            account_id=self.account_id,
-            now_ms=self.now_ms,
-        )
-
-    def _occupied(self, block_id: int) -> int:
-        return stock.occupied_places(
-            self.tx,
-            block_id,
-            catch_all=self.service.rules.catch_all,
-            account_id=self.account_id,
-            now_ms=self.now_ms,
-        )
+    return give_line(tx, request, now_ms, chance)

@@ -7,8 +7,10 @@ So neither a renting nor a message has anything to do with it. What is counted s
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from simlet.domain.events import EventKind
 from simlet.domain.inbound import Quarantine
 from simlet.domain.line_health import OutReason, Record, Rules, must_rest
+from simlet.domain.rental import RentalState
 from simlet.store import events, gateway_health, health
 from simlet.store.health import WatchedEvent
 from simlet.store.sql import Tx
@@ -34,7 +36,8 @@ def watch_lines(tx: Tx, page: WatchedPage, rules: Rules, now_ms: int) -> bool:
     """Counts what a page tells; False when it was counted meanwhile, or tells nothing.
 
     Any message shows that its line receives, with or without a rental. A rental failed when it
-    expired and no message came to its line while it was open.
+    expired and no message came to its line while it was open, or when its dealer reported it, even
+    where messages came; never twice. Of one dealer's reports about a line one counts a day.
     """
     if not page.events or (events.cursor(tx, CURSOR) or 0) != page.after:
         return False
@@ -59,8 +62,8 @@ class _Count:
     def add(self, event: WatchedEvent) -> None:
         if event.message_gateway_id is not None:
             self._hear(event, event.message_gateway_id)
-        elif event.failed_line_id is not None:
-            self._expire(event, event.failed_line_id)
+        elif event.failed_line_id is not None and not self._tells_nothing(event):
+            self._fail(event, event.failed_line_id)
 
     def _hear(self, event: WatchedEvent, gateway_id: int) -> None:
         self.gateways[gateway_id] = _of(self.gateways, gateway_id).after_message(event.at_ms)
@@ -68,17 +71,28 @@ class _Count:
         if line_id is not None:
             self.lines[line_id] = _of(self.lines, line_id).after_message(event.at_ms)
 
-    def _expire(self, event: WatchedEvent, line_id: int) -> None:
-        record = _of(self.lines, line_id)
-        if record.heard_since(event.created_at_ms or 0):
-            return
-        released_dong = event.price_dong or 0
-        self.lines[line_id] = record.after_failure(released_dong)
+    def _tells_nothing(self, event: WatchedEvent) -> bool:
+        """Whether a rental did not fail, or had been counted when it expired."""
+        heard = _of(self.lines, event.failed_line_id or 0).heard_since(event.created_at_ms or 0)
+        if event.kind == EventKind.RENTAL_EXPIRED.value:
+            return heard
+        return event.rental_state == RentalState.EXPIRED.value and not heard
+
+    def _fail(self, event: WatchedEvent, line_id: int) -> None:
+        released_dong = _released_dong(event)
+        self.lines[line_id] = _of(self.lines, line_id).after_failure(released_dong)
         self.failed.add(line_id)
         gateway_id = event.failed_gateway_id
         if gateway_id is not None:
             record = _of(self.gateways, gateway_id)
             self.gateways[gateway_id] = record.after_failure(released_dong)
+
+
+def _released_dong(event: WatchedEvent) -> int:
+    """What the rental gave back, where that was not counted before."""
+    expired = event.kind == EventKind.RENTAL_EXPIRED.value
+    given_back = expired or event.rental_state == RentalState.CANCELLED.value
+    return event.price_dong or 0 if given_back else 0
 
 
 def _of(records: dict[int, Record], one_id: int) -> Record:

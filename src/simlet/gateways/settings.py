@@ -19,13 +19,22 @@ def check_settings(kind: DriverKind, given: Settings) -> dict[str, Value]:
     Raises:
         Refused: INVALID, for the first one that is unknown, missing, or not what it should be.
     """
+    check_names(kind, given)
+    checked = {one.name: _checked(one, given) for one in kind.settings}
+    kind.check(checked)
+    return checked
+
+
+def check_names(kind: DriverKind, given: Settings) -> None:
+    """Checks that a kind has such settings.
+
+    Raises:
+        Refused: INVALID, for the first one that is unknown.
+    """
     known = {one.name: one for one in kind.settings}
     for name in given:
         if name not in known:
             raise invalid(name, _known_names(known))
-    checked = {one.name: _checked(one, given) for one in kind.settings}
-    kind.check(checked)
-    return checked
 
 
 def redacted(kind: DriverKind | None, settings: Settings) -> dict[str, Value]:
@@ -34,6 +43,16 @@ def redacted(kind: DriverKind | None, settings: Settings) -> dict[str, Value]:
     return {
         name: REDACTED if value != "" and secret.get(name, True) else value
         for name, value in settings.items()
+    }
+
+
+def other_than_default(kind: DriverKind | None, settings: Settings) -> dict[str, Value]:
+    """The settings that somebody set; of a kind that is not known all of them."""
+    defaults = {one.name: one.default for one in kind.settings} if kind else {}
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in defaults or value != defaults[name]
     }
 
 

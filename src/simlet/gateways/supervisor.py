@@ -1,7 +1,8 @@
-"""Starts drivers, starts them again when they fail, stops them; none holds up another."""
+"""Starts drivers, again when they fail or are set anew, and stops them; none holds up another."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -28,6 +29,7 @@ from simlet.gateways.spool import Spool
 from simlet.log import get_log
 from simlet.runtime import Runtime
 from simlet.store.gateways import Gateway
+from simlet.store.sql import DatabaseFault
 
 LOOK_AGAIN_S = 1.0
 NOTE_AGAIN_S = 10.0
@@ -47,7 +49,7 @@ def _nobody(_: Gateway) -> Report:
 
 @dataclass(slots=True)
 class Supervisor:
-    """All gateways of a running server; new ones are found while it runs.
+    """All gateways of a running server; it follows what is added, changed and removed.
 
     Attributes:
         spool: takes what the database cannot; None where nothing does.
@@ -62,15 +64,18 @@ class Supervisor:
     answer_within_s: float = ANSWER_WITHIN_S
     stop_within_s: float = STOP_WITHIN_S
     _drivers: dict[str, Driver] = field(default_factory=dict)
+    _made_of: dict[str, Gateway] = field(default_factory=dict)
+    _fresh_until_s: dict[str, float] = field(default_factory=dict)
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    _running: dict[int, Gateway] = field(default_factory=dict)
     _answering: set[asyncio.Task[HttpAnswer]] = field(default_factory=set)
     _unknown: set[int] = field(default_factory=set)
     _noted_until_s: dict[tuple[str, int], float] = field(default_factory=dict)
     _looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Starts every gateway's driver, and goes on looking for new ones."""
-        await self._start_new()
+        """Starts every gateway's driver, and goes on looking for what has changed."""
+        await self._follow()
         self._looking = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
@@ -86,7 +91,8 @@ class Supervisor:
 
     async def answer(self, name: str, request: HttpRequest) -> HttpAnswer | None:
         """A gateway's answer to a request at one of its addresses; None when there is no such."""
-        # A gateway stays as it was added, so each is looked up once.
+        if self._looking is None:
+            await self._refresh(name)
         driver = self._drivers.get(name)
         if driver is None:
             gateway = await self._find(name)
@@ -99,6 +105,22 @@ class Supervisor:
         if answer.status in REFUSALS:
             self._note_refusal(name, answer.status)
         return answer
+
+    async def _refresh(self, name: str) -> None:
+        """In a process that runs no drivers, lets one go that was changed or removed.
+
+        While the database does not answer, the one that is known stays: it has the spool.
+        """
+        now_s = self.runtime.clock.monotonic_s()
+        if name in self._drivers and now_s >= self._fresh_until_s.get(name, 0.0):
+            self._fresh_until_s[name] = now_s + LOOK_AGAIN_S
+            with suppress(DatabaseFault):
+                if await self._find(name) != self._made_of[name]:
+                    self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._drivers.pop(name, None)
+        self._made_of.pop(name, None)
 
     def _note_refusal(self, name: str, status: int) -> None:
         """Tells the operator of what was not taken, and not each time of one that keeps asking."""
@@ -132,14 +154,33 @@ class Supervisor:
         while True:
             await self.runtime.clock.sleep(LOOK_AGAIN_S)
             try:
-                await self._start_new()
+                await self._follow()
             except Exception:  # noqa: BLE001 - logged, and the rest goes on
                 _log.exception("gateways_not_read")
 
-    async def _start_new(self) -> None:
-        for gateway in await self.runtime.db.read(browse.list_gateways):
-            if gateway.id not in self._tasks and self._is_known(gateway):
+    async def _follow(self) -> None:
+        """Starts what is new, stops what is gone, and starts again what was set anew."""
+        listed = await self.runtime.db.read(browse.list_gateways)
+        wanted = {one.id: one for one in listed if self._is_known(one)}
+        for gateway in list(self._running.values()):
+            if wanted.get(gateway.id) != gateway:
+                await self._end(gateway)
+        for gateway in wanted.values():
+            if gateway.id not in self._running:
+                self._running[gateway.id] = gateway
                 self._tasks[gateway.id] = asyncio.create_task(self._run(gateway), name=gateway.name)
+
+    async def _end(self, gateway: Gateway) -> None:
+        """Ends a driver. One that goes on holds its equipment: no other is started beside it."""
+        task = self._tasks[gateway.id]
+        task.cancel()
+        _, hanging = await asyncio.wait({task}, timeout=self.stop_within_s)
+        if hanging:
+            _log.error("driver_does_not_stop", task=task.get_name())
+            return
+        self._forget(gateway.name)
+        del self._tasks[gateway.id], self._running[gateway.id]
+        _log.info("driver_ended", gateway=gateway.name)
 
     def _is_known(self, gateway: Gateway) -> bool:
         """Whether there are drivers of its kind; that there are none is logged once."""
@@ -162,9 +203,10 @@ class Supervisor:
 
     def _driver(self, gateway: Gateway) -> Driver:
         driver = self._drivers.get(gateway.name)
-        if driver is None:
+        if driver is None or self._made_of[gateway.name] != gateway:
             driver = KINDS[gateway.kind].make(self._tools(gateway))
             self._drivers[gateway.name] = driver
+            self._made_of[gateway.name] = gateway
         return driver
 
     async def _run(self, gateway: Gateway) -> None:

@@ -1,7 +1,5 @@
 """Statements for accounts and their API tokens."""
 
-from dataclasses import dataclass
-
 from simlet.domain.principal import Account, AccountState, Tier
 from simlet.store.sql import Row, Sql, Tx
 
@@ -17,18 +15,15 @@ _BY_TOKEN = Sql(
 )
 _ALL = Sql(f"SELECT {_FIELDS} FROM accounts a ORDER BY a.name")
 _ADD = Sql(
-    "INSERT INTO accounts (name, tier, state, waiting_limit, callback_url, callback_secret, "
-    "approved_by, approved_at_ms, created_at_ms) VALUES (:name, :tier, 'pending', :waiting_limit, "
-    ":callback_url, :callback_secret, NULL, NULL, :now_ms) RETURNING id"
+    "INSERT INTO accounts (name, tier, state, waiting_limit, approved_by, approved_at_ms, "
+    "created_at_ms) VALUES (:name, :tier, 'pending', :waiting_limit, NULL, NULL, :now_ms) "
+    "RETURNING id"
 )
 _APPROVE = Sql(
     "UPDATE accounts SET state = 'approved', approved_by = :approved_by, approved_at_ms = :now_ms "
     "WHERE id = :id"
 )
 _SET_STATE = Sql("UPDATE accounts SET state = :state WHERE id = :id")
-_SET_CALLBACK = Sql(
-    "UPDATE accounts SET callback_url = :url, callback_secret = :secret WHERE id = :id"
-)
 _HOLD = Sql(
     "UPDATE accounts SET available_dong = available_dong - :price_dong, "
     "held_dong = held_dong + :price_dong, waiting_count = waiting_count + 1 WHERE id = :id"
@@ -51,19 +46,8 @@ _REVOKE_TOKENS = Sql(
     "WHERE account_id = :account_id AND revoked_at_ms IS NULL"
 )
 _APPROVED_AT = Sql("SELECT approved_at_ms FROM accounts WHERE id = :id")
-_CALLBACK = Sql("SELECT callback_url, callback_secret FROM accounts WHERE id = :id")
-
-
 _RENTED_AGAIN = Sql("SELECT rented_again_at_ms FROM accounts WHERE id = :id {for_update}")
 _RENT_AGAIN = Sql("UPDATE accounts SET rented_again_at_ms = :now_ms WHERE id = :id")
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackTarget:
-    """Where an account's callbacks go, and the secret that signs them."""
-
-    url: str
-    secret: str
 
 
 def _account(row: Row) -> Account:
@@ -99,24 +83,9 @@ def all_accounts(tx: Tx) -> list[Account]:
     return [_account(row) for row in tx.rows(_ALL)]
 
 
-def add_account(
-    tx: Tx,
-    name: str,
-    tier: Tier,
-    waiting_limit: int,
-    callback: CallbackTarget | None,
-    now_ms: int,
-) -> int:
+def add_account(tx: Tx, name: str, tier: Tier, waiting_limit: int, now_ms: int) -> int:
     """Adds a pending account; its id."""
-    row = tx.row(
-        _ADD,
-        name=name,
-        tier=tier.value,
-        waiting_limit=waiting_limit,
-        callback_url=callback.url if callback else None,
-        callback_secret=callback.secret if callback else None,
-        now_ms=now_ms,
-    )
+    row = tx.row(_ADD, name=name, tier=tier.value, waiting_limit=waiting_limit, now_ms=now_ms)
     assert row is not None  # noqa: S101 - RETURNING gives the row
     account_id: int = row[0]
     return account_id
@@ -130,18 +99,6 @@ def approve_account(tx: Tx, account_id: int, approved_by: str, now_ms: int) -> N
 def set_account_state(tx: Tx, account_id: int, state: AccountState) -> None:
     """Suspends an account, or takes that back."""
     tx.run(_SET_STATE, id=account_id, state=state.value)
-
-
-def set_callback(tx: Tx, account_id: int, callback: CallbackTarget | None) -> None:
-    """Sets, or clears, where an account's callbacks go."""
-    url, secret = (callback.url, callback.secret) if callback else (None, None)
-    tx.run(_SET_CALLBACK, id=account_id, url=url, secret=secret)
-
-
-def callback_target(tx: Tx, account_id: int) -> CallbackTarget | None:
-    """Where an account's callbacks go; None when it has no address."""
-    row = tx.row(_CALLBACK, id=account_id)
-    return None if row is None or row[0] is None else CallbackTarget(row[0], row[1])
 
 
 def hold_price(tx: Tx, account_id: int, price_dong: int) -> None:

@@ -16,6 +16,22 @@ T = TypeVar("T")
 _SQLITE = "sqlite:///"
 
 
+class Watch(Protocol):
+    """Tells that something may have been committed, by whichever process. Used by one task."""
+
+    async def changed(self) -> None:
+        """Waits until something may have been committed since the last call, or the opening.
+
+        Raises:
+            DatabaseFault: the database cannot be looked at.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends."""
+        ...
+
+
 class Engine(Protocol):
     """What a database must be able to do."""
 
@@ -29,6 +45,10 @@ class Engine(Protocol):
 
     async def glance(self, call: Call) -> Any:
         """Runs a read of a few rows by key, the fastest way the engine has."""
+        ...
+
+    async def watch(self) -> Watch:
+        """Begins to watch for what is committed."""
         ...
 
     async def close(self) -> None:
@@ -76,6 +96,14 @@ class Database:
         """Runs a flow that only reads a few rows by key: the path of polls."""
         return cast(T, await self.engine.glance(partial(_call, flow, args, inputs)))
 
+    async def watch(self) -> Watch:
+        """Begins to watch for what is committed: within milliseconds, by whichever process.
+
+        Raises:
+            DatabaseFault: the database is closing, or cannot be looked at.
+        """
+        return await self.engine.watch()
+
     async def close(self) -> None:
         """Ends after every accepted flow has its commit."""
         await self.engine.close()
@@ -97,15 +125,19 @@ def open_database(
     group_limit: int = 256,
     busy_timeout_s: float = 60,
     pool_size: int = 8,
+    numbering: bool = True,
 ) -> Database:
     """Opens the database an address names: `sqlite:///PATH` or `postgresql://…`.
+
+    On PostgreSQL `numbering` has events that are written here numbered soon after their commit,
+    and told to whoever watches.
 
     Raises:
         DatabaseFault: SQLite's file cannot be opened, or this SQLite can corrupt it.
     """
     path = sqlite_path(url)
     if path is None:
-        return Database(PostgresDatabase(url, pool_size=pool_size))
+        return Database(PostgresDatabase(url, pool_size=pool_size, numbering=numbering))
     return Database(
         SqliteDatabase(
             path, readers=readers, group_limit=group_limit, busy_timeout_s=busy_timeout_s

@@ -37,7 +37,7 @@ _LIST = Sql(
 )
 _MESSAGE_FIELDS = (
     "m.id, m.rental_id, m.kind, m.sender, m.body, m.code, m.sent_at_ms, m.came_at_ms, "
-    "m.kept_at_ms, m.has_recording, r.state, r.closed_at_ms"
+    "m.kept_at_ms, m.has_recording, r.state, r.closed_at_ms, m.has_code"
 )
 _MESSAGES = Sql(
     f"SELECT {_MESSAGE_FIELDS} FROM messages m JOIN rentals r ON r.id = m.rental_id "
@@ -247,7 +247,10 @@ def _rental(row: Row) -> RentalDetail:
 
 def _message(row: Row) -> MessageDetail:
     unpaid = row[10] in {RentalState.EXPIRED.value, RentalState.CANCELLED.value}
-    withheld = unpaid and row[11] is not None and row[8] >= row[11]
+    # What answers settles a rental that waits, so on one that never paid it came after the end:
+    # whatever the times say, which are taken before the flows have their turn.
+    answers = row[9] or row[12]
+    withheld = unpaid and (bool(answers) or (row[11] is not None and row[8] >= row[11]))
     told = (None, None, None) if withheld else (row[3], row[4], row[5])
     return MessageDetail(
         id=row[0],

@@ -7,6 +7,7 @@ higher one was read.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +29,18 @@ _AFTER = Sql(
     "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events "
     "WHERE seq > :after ORDER BY seq LIMIT :limit"
 )
+_TRACES = Sql(
+    "SELECT seq, kind, account_id, rental_id, data FROM events "
+    "WHERE seq > :after ORDER BY seq LIMIT :limit"
+)
+_OF_ACCOUNT = Sql(
+    "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events "
+    "WHERE account_id = :account_id AND seq > :after AND kind IN {texts} "
+    "ORDER BY seq LIMIT :limit"
+)
+_BY_SEQ = Sql(
+    "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events WHERE seq = :seq"
+)
 _LAST = Sql("SELECT max(seq) FROM events")
 _CURSOR = Sql("SELECT seq FROM cursors WHERE name = :name {for_update}")
 _POSITION = Sql("SELECT seq FROM cursors WHERE name = :name")
@@ -36,6 +49,14 @@ _SET_CURSOR = Sql(
     "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq"
 )
 _NO_DATA = "{}"
+_OF_REQUESTS = frozenset(kind for kind in EventKind if kind.value.startswith("request."))
+
+
+class _RequestData(msgspec.Struct):
+    request_id: int | None = None
+
+
+_requests = msgspec.json.Decoder(_RequestData)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,16 @@ class LoggedEvent:
     rental_id: int | None
     message_id: int | None
     data: dict[str, str | int | bool | None]
+
+
+class Trace(NamedTuple):
+    """Whom an event concerns: all that waking somebody needs."""
+
+    seq: int
+    kind: EventKind
+    account_id: int | None
+    rental_id: int | None
+    request_id: int | None
 
 
 def add_event(tx: Tx, event: Event) -> None:
@@ -75,6 +106,32 @@ def number_events(tx: Tx) -> int:
 def events_after(tx: Tx, after: int, limit: int) -> list[LoggedEvent]:
     """Events with higher numbers, in order."""
     return [_logged(row) for row in tx.rows(_AFTER, after=after, limit=limit)]
+
+
+def events_of_account(
+    tx: Tx, account_id: int, after: int, limit: int, kinds: frozenset[EventKind]
+) -> list[LoggedEvent]:
+    """Events of an account with higher numbers, of some kinds, in order."""
+    named = msgspec.json.encode([kind.value for kind in kinds]).decode()
+    rows = tx.rows(_OF_ACCOUNT, account_id=account_id, after=after, limit=limit, texts=named)
+    return [_logged(row) for row in rows]
+
+
+def event_by_seq(tx: Tx, seq: int) -> LoggedEvent | None:
+    """The event of a number; None when it was not given yet."""
+    row = tx.row(_BY_SEQ, seq=seq)
+    return None if row is None else _logged(row)
+
+
+def traces_after(tx: Tx, after: int, limit: int) -> list[Trace]:
+    """Whom the events with higher numbers concern, in order: cheaper than the events."""
+    return [_trace(row) for row in tx.rows(_TRACES, after=after, limit=limit)]
+
+
+def _trace(row: Row) -> Trace:
+    kind = EventKind(row[1])
+    request_id = _requests.decode(row[4]).request_id if kind in _OF_REQUESTS else None
+    return Trace(row[0], kind, row[2], row[3], request_id)
 
 
 def _logged(row: Row) -> LoggedEvent:

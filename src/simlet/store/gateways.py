@@ -7,12 +7,21 @@ import msgspec
 from simlet.store.sql import Row, Sql, Tx
 
 _FIELDS = "g.id, g.name, g.kind, g.settings, g.secret_hash"
-_BY_NAME = Sql(f"SELECT {_FIELDS} FROM gateways g WHERE g.name = :name")
-_ALL = Sql(f"SELECT {_FIELDS} FROM gateways g ORDER BY g.name")
+_NAMED = f"SELECT {_FIELDS} FROM gateways g WHERE g.name = :name AND g.removed_at_ms IS NULL"
+_BY_NAME = Sql(_NAMED)
+_LOCK = Sql(f"{_NAMED} {{for_update}}")
+_ALL = Sql(f"SELECT {_FIELDS} FROM gateways g WHERE g.removed_at_ms IS NULL ORDER BY g.name")
 _ADD = Sql(
     "INSERT INTO gateways (name, kind, settings, secret_hash, created_at_ms) "
     "VALUES (:name, :kind, :settings, :secret_hash, :now_ms) RETURNING id"
 )
+_SET_SETTINGS = Sql("UPDATE gateways SET settings = :settings WHERE id = :id")
+_SET_SECRET = Sql("UPDATE gateways SET secret_hash = :secret_hash WHERE id = :id")
+_REMOVE = Sql(
+    "UPDATE gateways SET name = :name, secret_hash = NULL, settings = :settings, "
+    "removed_at_ms = :now_ms WHERE id = :id"
+)
+_REMOVED = Sql("SELECT id FROM gateways WHERE removed_at_ms IS NOT NULL")
 _EXPECTED = Sql(
     "SELECT r.number, s.name, s.senders FROM rentals r "
     "JOIN lines l ON l.id = r.line_id JOIN services s ON s.id = r.service_id "
@@ -20,6 +29,8 @@ _EXPECTED = Sql(
 )
 
 _senders = msgspec.json.Decoder(tuple[str, ...])
+
+_NAME_STAYS = 44
 
 Settings = dict[str, str | int | float | bool]
 
@@ -50,13 +61,19 @@ def _gateway(row: Row) -> Gateway:
 
 
 def gateway_by_name(tx: Tx, name: str) -> Gateway | None:
-    """A gateway by its name."""
+    """A gateway by its name; None when there is none, or none any more."""
     row = tx.row(_BY_NAME, name=name)
     return None if row is None else _gateway(row)
 
 
+def lock_gateway(tx: Tx, name: str) -> Gateway | None:
+    """As `gateway_by_name`; no other transaction changes it until this one ends."""
+    row = tx.row(_LOCK, name=name)
+    return None if row is None else _gateway(row)
+
+
 def all_gateways(tx: Tx) -> list[Gateway]:
-    """All gateways, by name."""
+    """All gateways that were not removed, by name."""
     return [_gateway(row) for row in tx.rows(_ALL)]
 
 
@@ -75,6 +92,30 @@ def add_gateway(
     assert row is not None  # noqa: S101 - RETURNING gives the row
     gateway_id: int = row[0]
     return gateway_id
+
+
+def set_settings(tx: Tx, gateway_id: int, settings: Settings) -> None:
+    """Puts other settings in place."""
+    tx.run(_SET_SETTINGS, id=gateway_id, settings=msgspec.json.encode(settings).decode())
+
+
+def set_secret(tx: Tx, gateway_id: int, secret_hash: bytes) -> None:
+    """Puts the hash of another secret in place."""
+    tx.run(_SET_SECRET, id=gateway_id, secret_hash=secret_hash)
+
+
+def remove_gateway(tx: Tx, gateway: Gateway, now_ms: int) -> None:
+    """Removes a gateway: messages still tell that they came through it, and no more is left.
+
+    Its name becomes one that no gateway can be given, so that it is free for another.
+    """
+    name = f"{gateway.name[:_NAME_STAYS]}~{gateway.id}"
+    tx.run(_REMOVE, id=gateway.id, name=name, settings="{}", now_ms=now_ms)
+
+
+def removed_gateways(tx: Tx) -> set[int]:
+    """The ids of gateways that were removed."""
+    return {row[0] for row in tx.rows(_REMOVED)}
 
 
 def expected_on(tx: Tx, gateway_id: int, rental_id: int) -> ExpectedRow | None:

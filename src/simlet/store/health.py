@@ -11,14 +11,23 @@ from simlet.store.pool import ids_table
 from simlet.store.sql import Row, Sql, Tx
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
+# One dealer alone, by however many services, must not send a line to rest.
+_FIRST_OF_DAY = (
+    "NOT EXISTS (SELECT 1 FROM rental_reports p JOIN rental_reports q "
+    "ON q.account_id = p.account_id AND q.line_id = p.line_id "
+    "AND q.at_ms > p.at_ms - 86400000 AND (q.at_ms < p.at_ms "
+    "OR (q.at_ms = p.at_ms AND q.rental_id < p.rental_id)) WHERE p.rental_id = e.rental_id)"
+)
 _EVENTS = Sql(
     "SELECT e.seq, e.kind, e.at_ms, m.gateway_id, m.line_id, m.quarantine, "
-    "r.line_id, l.gateway_id, r.created_at_ms, r.price_dong "
+    "r.line_id, l.gateway_id, r.created_at_ms, r.price_dong, r.state "
     "FROM (SELECT seq, kind, at_ms, rental_id, message_id FROM events "
     "WHERE seq > :after ORDER BY seq LIMIT :limit) e "
     "LEFT JOIN messages m ON m.id = e.message_id "
     "AND e.kind IN ('message.kept', 'message.quarantined') "
-    "LEFT JOIN rentals r ON r.id = e.rental_id AND e.kind = 'rental.expired' "
+    "LEFT JOIN rentals r ON r.id = e.rental_id "
+    "AND (e.kind = 'rental.expired' "
+    f"OR (e.kind = 'rental.reported' AND {_FIRST_OF_DAY})) "
     "LEFT JOIN lines l ON l.id = r.line_id ORDER BY e.seq"
 )
 _STANDING = (
@@ -95,10 +104,11 @@ class WatchedEvent:
         message_gateway_id: of a message, the gateway that it came through.
         message_line_id: of a message, the line that it came to; None when it came to none.
         quarantine: of a message, why it has no owner.
-        failed_line_id: of a rental that expired, its line.
-        failed_gateway_id: of a rental that expired, the gateway of its line.
-        created_at_ms: of a rental that expired, when it began.
-        price_dong: of a rental that expired, what was given back.
+        failed_line_id: of a rental that expired or was reported, its line.
+        failed_gateway_id: of such a rental, the gateway of its line.
+        created_at_ms: of such a rental, when it began.
+        price_dong: of such a rental, its price.
+        rental_state: of such a rental, how it ended.
     """
 
     seq: int
@@ -111,6 +121,7 @@ class WatchedEvent:
     failed_gateway_id: int | None
     created_at_ms: int | None
     price_dong: int | None
+    rental_state: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ LINE_STATES = tuple(_STATES)
 _GATEWAYS = Sql(
     "SELECT g.id, g.name, g.kind, h.up, h.detail, h.up_changed_at_ms, h.lines_out, h.seen_at_ms, "
     "h.message_at_ms, h.day, h.messages_today, h.fails_in_row, h.released_dong "
-    "FROM gateways g LEFT JOIN gateway_health h ON h.gateway_id = g.id ORDER BY g.name"
+    "FROM gateways g LEFT JOIN gateway_health h ON h.gateway_id = g.id "
+    "WHERE g.removed_at_ms IS NULL ORDER BY g.name"
 )
 _LINES_OF_GATEWAYS = Sql(
     "SELECT gateway_id, count(*), count(out_reason) FROM lines "
@@ -48,7 +49,7 @@ _WAITING = Sql("SELECT count(*) FROM rentals WHERE state = 'waiting'")
 _CALLBACKS = Sql("SELECT count(*), min(event_at_ms) FROM callbacks WHERE state = 'pending'")
 _UPS = Sql(
     "SELECT g.name, h.up FROM gateways g JOIN gateway_health h ON h.gateway_id = g.id "
-    "WHERE h.up IS NOT NULL ORDER BY g.name"
+    "WHERE h.up IS NOT NULL AND g.removed_at_ms IS NULL ORDER BY g.name"
 )
 
 

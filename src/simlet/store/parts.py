@@ -30,8 +30,12 @@ _ADD_PART = Sql(
 )
 _SET_STATE = Sql("UPDATE long_messages SET state = :state, message_id = :message_id WHERE id = :id")
 _OVERDUE = Sql(
-    f"SELECT {_FIELDS} FROM long_messages m WHERE m.state = 'open' "
-    "AND m.began_at_ms <= :before_ms ORDER BY m.began_at_ms LIMIT :limit {skip_locked}"
+    "SELECT m.id FROM long_messages m WHERE m.state = 'open' "
+    "AND m.began_at_ms <= :before_ms ORDER BY m.began_at_ms LIMIT :limit"
+)
+# One that another transaction has is left to it: it may be just the part that was waited for.
+_LOCK_OPEN = Sql(
+    f"SELECT {_FIELDS} FROM long_messages m WHERE m.id = :id AND m.state = 'open' {{skip_locked}}"
 )
 _FORGET_PARTS = Sql(
     "DELETE FROM parts WHERE long_message_id IN (SELECT id FROM long_messages "
@@ -135,9 +139,15 @@ def set_state(tx: Tx, long_message_id: int, state: str, message_id: int) -> None
     tx.run(_SET_STATE, id=long_message_id, state=state, message_id=message_id)
 
 
-def overdue(tx: Tx, before_ms: int, limit: int) -> list[LongMessage]:
-    """Messages whose parts have been waited for since a time, the oldest first."""
-    return [_long_message(row) for row in tx.rows(_OVERDUE, before_ms=before_ms, limit=limit)]
+def overdue(tx: Tx, before_ms: int, limit: int) -> list[int]:
+    """Messages whose parts have been waited for since a time, by their ids, the oldest first."""
+    return [row[0] for row in tx.rows(_OVERDUE, before_ms=before_ms, limit=limit)]
+
+
+def lock_open(tx: Tx, long_message_id: int) -> LongMessage | None:
+    """A message whose parts are waited for, locked; None when that is over, or another has it."""
+    row = tx.row(_LOCK_OPEN, id=long_message_id)
+    return None if row is None else _long_message(row)
 
 
 def forget_parts(tx: Tx, before_ms: int, limit: int) -> int:

@@ -1,7 +1,8 @@
 """PostgreSQL: flows run in threads, each with a connection of its own.
 
 Flows lock the rows they decide on; a flow that meets a deadlock, a serialisation failure or a
-row that another one added at the same moment runs again from its start.
+row that another one added at the same moment runs again from its start. Flows that share a
+transaction lock in any order, so it gives up soon where a lock is not free, and each has its own.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import errors
 
+from simlet.store.postgres_bus import Numbering, PostgresWatch
 from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
 
 T = TypeVar("T")
@@ -20,19 +22,23 @@ T = TypeVar("T")
 _RUN_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 _CONCERNS_ALL = (psycopg.OperationalError, errors.UniqueViolation)
 _ATTEMPTS = 10
+_GROUP_LOCK_MS = 20
+_NOT_FREE = (errors.LockNotAvailable, errors.DeadlockDetected)
 _DEAD_PEER_MS = 10_000
 
 
 class PostgresTx:
     """A transaction on one PostgreSQL connection."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "added_events")
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self.added_events = False
 
     def run(self, statement: Sql, /, **inputs: Any) -> int:
         """See `Tx.run`."""
+        self.added_events |= statement.adds_event
         return self._connection.execute(statement.postgres, inputs).rowcount
 
     def row(self, statement: Sql, /, **inputs: Any) -> Row | None:
@@ -46,6 +52,7 @@ class PostgresTx:
 
     def run_many(self, statement: Sql, many: Iterable[Inputs], /) -> None:
         """See `Tx.run_many`."""
+        self.added_events |= statement.adds_event
         with self._connection.cursor() as cursor:
             cursor.executemany(statement.postgres, many)
 
@@ -53,13 +60,22 @@ class PostgresTx:
 class PostgresDatabase:
     """A PostgreSQL database. See `simlet.store.database.Database` for what each call does."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, connect_timeout_s: int = 5) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        connect_timeout_s: int = 5,
+        numbering: bool = True,
+    ) -> None:
         self._url = url
         self._connect_timeout_s = connect_timeout_s
         self._local = threading.local()
         self._lock = threading.Lock()
         self._connections: set[psycopg.Connection[Any]] = set()
         self._closing = False
+        self._numbers_events = numbering
+        self._numbering = Numbering(self._connect, PostgresTx)
         self._writers = ThreadPoolExecutor(pool_size, "postgres-writer")
         self._readers = ThreadPoolExecutor(max(2, pool_size // 2), "postgres-reader")
 
@@ -82,12 +98,18 @@ class PostgresDatabase:
         """As `read`: a round trip must not hold the caller's thread."""
         return await self.read(call)
 
+    async def watch(self) -> PostgresWatch:
+        """Begins to listen to who writes events."""
+        self._refuse_when_closing()
+        return PostgresWatch(self._url, self._numbering, self._connect_timeout_s)
+
     async def close(self) -> None:
         """Ends after every flow that was accepted has its commit."""
         self._closing = True
         loop = asyncio.get_running_loop()
         for executor in (self._writers, self._readers):
             await loop.run_in_executor(None, executor.shutdown)
+        await loop.run_in_executor(None, self._numbering.close)
         for connection in self._connections:
             connection.close()
 
@@ -98,18 +120,21 @@ class PostgresDatabase:
     def _connection(self) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
-            connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=self._connect_timeout_s,
-                tcp_user_timeout=_DEAD_PEER_MS,
-                keepalives_idle=_DEAD_PEER_MS // 1000,
-            )
+            connection = self._connect()
             self._local.connection = connection
             with self._lock:
                 self._connections = {one for one in self._connections if not one.closed}
                 self._connections.add(connection)
         return connection
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            self._url,
+            autocommit=True,
+            connect_timeout=self._connect_timeout_s,
+            tcp_user_timeout=_DEAD_PEER_MS,
+            keepalives_idle=_DEAD_PEER_MS // 1000,
+        )
 
     def _drop_connection(self) -> None:
         connection: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
@@ -123,10 +148,26 @@ class PostgresDatabase:
     def _write(self, calls: list[Call]) -> list[Any]:
         try:
             return self._attempt(
-                lambda connection, last: _in_transaction(connection, calls, last=last)
+                lambda connection, last: self._in_transaction(connection, calls, last=last)
             )
+        except _GroupStopped:
+            return [outcome for call in calls for outcome in self._write([call])]
         except Exception as error:  # noqa: BLE001 - every caller is told
             return [Raised(error) for _ in calls]
+
+    def _in_transaction(
+        self, connection: psycopg.Connection[Any], calls: list[Call], *, last: bool
+    ) -> list[Any]:
+        tx = PostgresTx(connection)
+        try:
+            outcomes = _in_transaction(tx, connection, calls, last=last)
+        except _NOT_FREE as error:
+            if len(calls) == 1:
+                raise
+            raise _GroupStopped from error
+        if tx.added_events and self._numbers_events:
+            self._numbering.wrote()
+        return outcomes
 
     def _attempt(self, work: Callable[[psycopg.Connection[Any], bool], T]) -> T:
         """Does some work, again where that helps; it is told whether this is the last time."""
@@ -154,6 +195,10 @@ class _CommitUnknown(Exception):  # noqa: N818
     """The connection was lost between COMMIT and its answer: nobody may run the flow again."""
 
 
+class _GroupStopped(Exception):  # noqa: N818
+    """Flows that share a transaction met a lock that was not free: nothing of them is kept."""
+
+
 def _in_snapshot(connection: psycopg.Connection[Any], call: Call) -> Any:
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
@@ -163,13 +208,16 @@ def _in_snapshot(connection: psycopg.Connection[Any], call: Call) -> Any:
 
 
 def _in_transaction(
-    connection: psycopg.Connection[Any], calls: list[Call], *, last: bool
+    tx: PostgresTx, connection: psycopg.Connection[Any], calls: list[Call], *, last: bool
 ) -> list[Any]:
     # Named, whatever the server's default is: the numbering of events must see, once it has its
     # lock, what was committed while it waited.
     connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
-        outcomes = _run_flows(connection, calls, last=last)
+        if len(calls) > 1:
+            # A deadlock would hold everybody up for as long as the server takes to look for it.
+            connection.execute(f"SET LOCAL lock_timeout = {_GROUP_LOCK_MS}")
+        outcomes = _run_flows(tx, connection, calls, last=last)
     except BaseException:
         _roll_back(connection)
         raise
@@ -189,9 +237,10 @@ def _in_transaction(
     return outcomes
 
 
-def _run_flows(connection: psycopg.Connection[Any], calls: list[Call], *, last: bool) -> list[Any]:
+def _run_flows(
+    tx: PostgresTx, connection: psycopg.Connection[Any], calls: list[Call], *, last: bool
+) -> list[Any]:
     """The outcome of each; a lone flow is undone with its transaction, others by a savepoint."""
-    tx = PostgresTx(connection)
     if len(calls) == 1:
         return [_outcome(tx, calls[0], _CONCERNS_ALL)]
     # After the last run a row that is there already is the fault of its own flow alone.

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
+from simlet.domain.extras import Extras
 from simlet.domain.matching import Candidate
 from simlet.domain.principal import AccountState, Tier
 from simlet.domain.rental import Rental, RentalState
@@ -10,7 +13,8 @@ from simlet.store.sql import Row, Sql, Tx
 
 _FIELDS = (
     "r.id, r.account_id, r.service_id, r.store, r.line_id, r.number, r.price_dong, r.state, "
-    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.again, r.listening"
+    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.again, r.listening, "
+    "r.extensions"
 )
 _RULES = "s.senders, s.texts, s.catch_all, s.code_pattern"
 _ADD = Sql(
@@ -22,6 +26,28 @@ _ADD = Sql(
 )
 _OF_ACCOUNT = Sql(
     f"SELECT {_FIELDS} FROM rentals r WHERE r.id = :id AND r.account_id = :account_id"
+)
+_LOCK_OF_ACCOUNT = Sql(
+    f"SELECT {_FIELDS} FROM rentals r WHERE r.id = :id AND r.account_id = :account_id "
+    "{for_update}"
+)
+# The plus keeps SQLite from going through all rentals of the account: those of the line are few.
+_RECEIVED_ON = Sql(
+    f"SELECT {_FIELDS} FROM lines l JOIN rentals r ON r.line_id = l.id "
+    "WHERE l.number = :number AND l.state <> 'retired' AND +r.account_id = :account_id "
+    "AND r.service_id = :service_id AND r.state = 'received' "
+    "ORDER BY r.created_at_ms DESC, r.id DESC LIMIT 1"
+)
+_EXTEND = Sql(
+    "UPDATE rentals SET deadline_at_ms = :deadline_at_ms, extensions = :extensions WHERE id = :id"
+)
+_ADD_EXTENSION = Sql(
+    "INSERT INTO rental_extensions (rental_id, number, by_s, at_ms) "
+    "VALUES (:rental_id, :number, :by_s, :now_ms)"
+)
+_ADD_EXTRAS = Sql(
+    "INSERT INTO rental_extras (rental_id, metadata, endpoint_id, request_id) "
+    "VALUES (:rental_id, :metadata, :endpoint_id, :request_id)"
 )
 _BY_ORDER = Sql(
     f"SELECT {_FIELDS}, r.order_hash FROM rentals r "
@@ -85,8 +111,9 @@ _HISTORY = Sql(
 )
 _RECENT = Sql(
     "SELECT r.id, r.store, r.service_id, s.name, a.name, r.number, r.state, r.price_dong, "
-    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms FROM rentals r "
+    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.extensions, p.reason FROM rentals r "
     "JOIN services s ON s.id = r.service_id JOIN accounts a ON a.id = r.account_id "
+    "LEFT JOIN rental_reports p ON p.rental_id = r.id "
     "WHERE (a.name = :account OR :account = '') AND (r.state = :state OR :state = '') "
     "ORDER BY r.id DESC LIMIT :limit"
 )
@@ -137,7 +164,11 @@ class RentalView:
 
 @dataclass(frozen=True, slots=True)
 class RentalRow:
-    """A rental as the operator's list shows it."""
+    """A rental as the operator's list shows it.
+
+    Attributes:
+        report: the reason of a report about its line.
+    """
 
     id: int
     store: str
@@ -150,6 +181,8 @@ class RentalRow:
     created_at_ms: int
     deadline_at_ms: int
     closed_at_ms: int | None
+    extensions: int
+    report: str | None
 
 
 def _rental(row: Row) -> Rental:
@@ -167,11 +200,12 @@ def _rental(row: Row) -> Rental:
         closed_at_ms=row[10],
         again=bool(row[11]),
         listening=bool(row[12]),
+        extensions=row[13],
     )
 
 
 def _candidate(row: Row) -> Candidate:
-    return Candidate(_rental(row), rules_from(*row[13:17]))
+    return Candidate(_rental(row), rules_from(*row[14:18]))
 
 
 def _view(row: Row) -> RentalView:
@@ -221,10 +255,44 @@ def rental_of_account(tx: Tx, account_id: int, rental_id: int) -> Rental | None:
     return None if row is None else _rental(row)
 
 
+def lock_rental(tx: Tx, account_id: int, rental_id: int) -> Rental | None:
+    """As `rental_of_account`; no other transaction changes it until this one ends."""
+    row = tx.row(_LOCK_OF_ACCOUNT, id=rental_id, account_id=account_id)
+    return None if row is None else _rental(row)
+
+
+def received_on(tx: Tx, account_id: int, number: str, service_id: int) -> Rental | None:
+    """The newest rental of an account that got a code for a service on a number.
+
+    The number is that of a line in use: with another SIM it is another number.
+    """
+    row = tx.row(_RECEIVED_ON, account_id=account_id, number=number, service_id=service_id)
+    return None if row is None else _rental(row)
+
+
+def add_extras(tx: Tx, rental_id: int, extras: Extras) -> None:
+    """Keeps what a dealer hangs on a rental."""
+    tx.run(
+        _ADD_EXTRAS,
+        rental_id=rental_id,
+        metadata=msgspec.json.encode(extras.metadata).decode(),
+        endpoint_id=extras.endpoint_id,
+        request_id=extras.request_id,
+    )
+
+
+def extend_rental(tx: Tx, extended: Rental, by_s: int, now_ms: int) -> None:
+    """Records that the time of a rental, locked before, was lengthened."""
+    number = extended.extensions
+    deadline_at_ms = extended.deadline_at_ms
+    tx.run(_EXTEND, id=extended.id, deadline_at_ms=deadline_at_ms, extensions=number)
+    tx.run(_ADD_EXTENSION, rental_id=extended.id, number=number, by_s=by_s, now_ms=now_ms)
+
+
 def rental_by_order(tx: Tx, account_id: int, order_id: str) -> tuple[Rental, bytes] | None:
     """The rental an account made under an order id, and the hash of what it asked for."""
     row = tx.row(_BY_ORDER, account_id=account_id, order_id=order_id)
-    return None if row is None else (_rental(row), bytes(row[13]))
+    return None if row is None else (_rental(row), bytes(row[14]))
 
 
 def listening_on(tx: Tx, line_id: int) -> list[Candidate]:
@@ -325,8 +393,7 @@ def history(
 
 def recent_rentals(tx: Tx, *, account: str, state: str, limit: int) -> list[RentalRow]:
     """Rentals of all accounts, newest first, for the operator; empty texts mean all."""
-    rows = tx.rows(_RECENT, account=account, state=state, limit=limit)
-    return [RentalRow(*row) for row in rows]
+    return [RentalRow(*row) for row in tx.rows(_RECENT, account=account, state=state, limit=limit)]
 
 
 def waits_on(tx: Tx, line_id: int, service_id: int) -> bool:

@@ -4,23 +4,30 @@ from functools import lru_cache
 
 import msgspec
 
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, Prices, Rules, Service, Terms
 from simlet.store.sql import Row, Sql, Tx
 
 FIELDS = (
     "s.id, s.store, s.name, s.price_member_dong, s.price_dealer_dong, s.price_distributor_dong, "
     "s.waiting_s, s.senders, s.texts, s.catch_all, s.code_pattern, s.category, s.paused, "
-    "s.opened_at_ms"
+    "s.opened_at_ms, s.cancel_after_s, s.extend_s, s.extend_times, s.queued_count"
 )
 _BY_ID = Sql(f"SELECT {FIELDS} FROM services s WHERE s.id = :id")
 _ALL = Sql(f"SELECT {FIELDS} FROM services s ORDER BY s.position")
 _ADD = Sql(
     "INSERT INTO services (id, position, store, name, price_member_dong, price_dealer_dong, "
     "price_distributor_dong, waiting_s, catch_all, senders, texts, code_pattern, category, paused, "
-    "created_at_ms) VALUES (:id, (SELECT coalesce(max(position), 0) + 1 FROM services), :store, "
+    "created_at_ms, cancel_after_s, extend_s, extend_times) "
+    "VALUES (:id, (SELECT coalesce(max(position), 0) + 1 FROM services), :store, "
     ":name, :price_member_dong, :price_dealer_dong, :price_distributor_dong, :waiting_s, "
-    ":catch_all, :senders, :texts, :code_pattern, :category, :paused, :now_ms)"
+    ":catch_all, :senders, :texts, :code_pattern, :category, :paused, :now_ms, "
+    ":cancel_after_s, :extend_s, :extend_times)"
 )
+_SET_TERMS = Sql(
+    "UPDATE services SET cancel_after_s = :cancel_after_s, extend_s = :extend_s, "
+    "extend_times = :extend_times WHERE id = :id"
+)
+_COUNT_QUEUED = Sql("UPDATE services SET queued_count = queued_count + :added WHERE id = :id")
 _PAUSE = Sql("UPDATE services SET paused = :paused WHERE id = :id")
 _OPEN = Sql(
     "UPDATE services SET opened_by = :opened_by, opened_reason = :reason, opened_at_ms = :now_ms "
@@ -46,6 +53,8 @@ def _service(row: Row) -> Service:
         category=Category(row[11]),
         paused=bool(row[12]),
         opened=row[13] is not None,
+        terms=Terms(row[14], row[15], row[16]),
+        queued_count=row[17],
     )
 
 
@@ -79,7 +88,29 @@ def add_service(tx: Tx, service: Service, now_ms: int) -> None:
         category=service.category.value,
         paused=service.paused,
         now_ms=now_ms,
+        **_terms(service.terms),
     )
+
+
+def _terms(terms: Terms) -> dict[str, int]:
+    return {
+        "cancel_after_s": terms.cancel_after_s,
+        "extend_s": terms.extend_s,
+        "extend_times": terms.extend_times,
+    }
+
+
+def set_terms(tx: Tx, service_id: int, terms: Terms) -> None:
+    """Changes what may be done with rentals of a service; those that wait follow at once."""
+    tx.run(_SET_TERMS, id=service_id, **_terms(terms))
+
+
+def count_queued(tx: Tx, service_id: int, added: int) -> None:
+    """Counts requests that were queued for a service, or with a number below 0 left its queue.
+
+    The row of the service stays locked: it is the last thing that a flow locks.
+    """
+    tx.run(_COUNT_QUEUED, id=service_id, added=added)
 
 
 def set_paused(tx: Tx, service_id: int, *, paused: bool) -> None:

@@ -52,11 +52,15 @@ class Sql:
     has one writer; `{next_seq}` numbers an event; `{texts}` is a set of texts, given as a JSON
     array in the input `texts`; `{table}` is a table given as a JSON array of arrays in the input
     `table`, of whose rows `value ->> 0` is the first cell: the fastest way to add many rows.
+
+    Attributes:
+        adds_event: whether it adds an event, which is to be numbered after the commit.
     """
 
-    __slots__ = ("postgres", "sqlite")
+    __slots__ = ("adds_event", "postgres", "sqlite")
 
     def __init__(self, text: str) -> None:
+        self.adds_event = "{next_seq}" in text
         self.sqlite = _worded(text, _SQLITE_WORDS)
         self.postgres = _INPUT.sub(_input, _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
 

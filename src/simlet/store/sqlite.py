@@ -20,6 +20,7 @@ from typing import Any
 from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
+from simlet.store.sqlite_watch import SqliteWatch
 from simlet.store.turn import Turn
 
 _FIXED_RELEASES = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
@@ -214,6 +215,11 @@ class SqliteDatabase:
         """Runs a read of a few rows by key on the caller's thread: no hand-over, no waiting."""
         self._refuse_when_closing()
         return call(self._glance)
+
+    async def watch(self) -> SqliteWatch:
+        """Begins to watch the file."""
+        self._refuse_when_closing()
+        return SqliteWatch(self._connect_reader())
 
     def _refuse_when_closing(self) -> None:
         if self._closing:

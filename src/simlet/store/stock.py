@@ -41,10 +41,18 @@ _KEEPS = (
     "listening AND (catch_all OR :catch_all) "
     "AND (state = 'waiting' OR (account_id <> :account_id AND deadline_at_ms > :now_ms))"
 )
-_OCCUPIED = Sql(f"SELECT line_id FROM rentals WHERE line_id BETWEEN :first AND :last AND {_KEEPS}")
+_REPORTED = "account_id = :account_id AND service_id = :service_id"
+_OF_BLOCK = "line_id BETWEEN :first AND :last"
+_OCCUPIED = Sql(f"SELECT line_id FROM rentals WHERE {_OF_BLOCK} AND {_KEEPS}")
+_NOT_OFFERED = Sql(
+    f"SELECT line_id FROM rentals WHERE {_OF_BLOCK} AND {_KEEPS} "
+    f"UNION ALL SELECT line_id FROM rental_reports WHERE {_OF_BLOCK} AND {_REPORTED}"
+)
 _LOCK_FREE = Sql(
     "SELECT number FROM lines WHERE id = :line_id AND state = 'active' AND out_reason IS NULL "
-    f"AND NOT EXISTS (SELECT 1 FROM rentals WHERE line_id = :line_id AND {_KEEPS}) {{for_update}}"
+    f"AND NOT EXISTS (SELECT 1 FROM rentals WHERE line_id = :line_id AND {_KEEPS}) "
+    f"AND NOT EXISTS (SELECT 1 FROM rental_reports WHERE line_id = :line_id AND {_REPORTED}) "
+    "{for_update}"
 )
 _BLOCK = Sql("SELECT active, size FROM blocks WHERE id = :block_id {for_update}")
 _SET_ACTIVE = Sql("UPDATE blocks SET active = :active, size = :size WHERE id = :block_id")
@@ -74,9 +82,10 @@ _ADD_STOCK = Sql(
     "INSERT INTO stock (service_id, block_id, network_id, prefix, taken, left_count) "
     "VALUES (:service_id, :block_id, :network_id, :prefix, :taken, :left_count)"
 )
+# All rows in their own order: four times as fast as those alone that the index names.
 _LEFT_BY_SERVICE = Sql(
-    "SELECT service_id, CAST(sum(left_count) AS BIGINT) FROM stock WHERE left_count > 0 "
-    "GROUP BY service_id"
+    "SELECT service_id, CAST(sum(left_count) AS BIGINT) FROM stock "
+    "GROUP BY service_id HAVING sum(left_count) > 0"
 )
 _NONE = places_to_bytes(0)
 _BEYOND = 2**62
@@ -186,12 +195,20 @@ def places_fitting(tx: Tx, block_id: int, filters: Filters) -> int:
     return sum(1 << place_of(row[0]) for row in rows if filters.fits_number(bare(row[1])))
 
 
-def occupied_places(tx: Tx, block_id: int, *, catch_all: bool, account_id: int, now_ms: int) -> int:
-    """The places of a block that a rental keeps from being rented; see `line_is_occupied`."""
+def places_not_offered(
+    tx: Tx, block_id: int, service_id: int, *, catch_all: bool, account_id: int, now_ms: int
+) -> int:
+    """The places of a block that are not given to an account: occupied, or reported by itself.
+
+    See `line_is_occupied`. A line of which the account said that it does not work for a service is
+    not offered to it for that service again; to others it is, or one dealer could take the stock
+    from all by reporting it.
+    """
     rows = tx.rows(
-        _OCCUPIED,
+        _NOT_OFFERED,
         first=line_at(block_id, 0),
         last=line_at(block_id, BLOCK_LINES - 1),
+        service_id=service_id,
         catch_all=catch_all,
         account_id=account_id,
         now_ms=now_ms,
@@ -222,16 +239,18 @@ def line_is_occupied(
 
 
 def lock_free_line(
-    tx: Tx, line_id: int, *, catch_all: bool, account_id: int, now_ms: int
+    tx: Tx, line_id: int, service_id: int, *, catch_all: bool, account_id: int, now_ms: int
 ) -> str | None:
     """The number of a line, which no other transaction rents meanwhile; None when it is not free.
 
-    One that a rental keeps is not locked, so that nobody waits for a line that is of no use. One
-    that was locked is looked at again: another transaction may have held it before, and rented it.
+    Nor is one that this account reported for the service; see `places_not_offered`. One that a
+    rental keeps is not locked, so that nobody waits for a line that is of no use. One that was
+    locked is looked at again: another transaction may have held it before, and rented it.
     """
     row = tx.row(
         _LOCK_FREE,
         line_id=line_id,
+        service_id=service_id,
         catch_all=catch_all,
         account_id=account_id,
         now_ms=now_ms,

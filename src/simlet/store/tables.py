@@ -63,8 +63,6 @@ accounts = Table(
     Column("waiting_count", Integer, nullable=False, server_default="0"),
     Column("available_dong", BigInteger, nullable=False, server_default="0"),
     Column("held_dong", BigInteger, nullable=False, server_default="0"),
-    Column("callback_url", Text),
-    Column("callback_secret", Text),
     Column("approved_by", String(128)),
     _when("approved_at_ms", nullable=True),
     _when("created_at_ms"),
@@ -129,6 +127,7 @@ gateways = Table(
     Column("settings", Text, nullable=False),
     Column("secret_hash", LargeBinary(32)),
     _when("created_at_ms"),
+    _when("removed_at_ms", nullable=True),
     sqlite_autoincrement=True,
 )
 
@@ -311,9 +310,13 @@ rental_reports = Table(
     "rental_reports",
     metadata,
     Column("rental_id", _Id, ForeignKey("rentals.id"), primary_key=True, autoincrement=False),
+    Column("account_id", _Id, nullable=False),
+    Column("service_id", Integer, nullable=False),
+    Column("line_id", _Id, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("note", Text),
     _when("at_ms"),
+    Index("ix_rental_reports_line", "account_id", "line_id", "service_id"),
 )
 
 rental_extensions = Table(
@@ -354,6 +357,18 @@ requests = Table(
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
+    Index(
+        "ix_requests_deadline",
+        "deadline_at_ms",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_requests_queued_of",
+        "account_id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -384,9 +399,16 @@ service_hours = Table(
     metadata,
     Column("service_id", Integer, ForeignKey("services.id"), primary_key=True, autoincrement=False),
     Column("hour", Integer, primary_key=True, autoincrement=False),
-    Column("received", Integer, nullable=False),
     Column("expired", Integer, nullable=False),
     Column("seconds", Text, nullable=False),
+)
+
+service_figures = Table(
+    "service_figures",
+    metadata,
+    Column("service_id", Integer, ForeignKey("services.id"), primary_key=True, autoincrement=False),
+    Column("last_24h", Text, nullable=False),
+    Column("last_7d", Text, nullable=False),
 )
 
 messages = Table(
@@ -412,6 +434,13 @@ messages = Table(
     CheckConstraint("kind IN ('sms', 'call')", name="kind"),
     CheckConstraint("(rental_id IS NULL) = (quarantine IS NOT NULL)", name="owner_or_quarantine"),
     Index("uq_messages_dedupe", "gateway_id", "dedupe_key", unique=True),
+    Index(
+        "ix_messages_quarantined",
+        "line_id",
+        "kept_at_ms",
+        sqlite_where=text("quarantine IS NOT NULL"),
+        postgresql_where=text("quarantine IS NOT NULL"),
+    ),
     Index(
         "ix_messages_remembered",
         "kept_at_ms",
@@ -537,10 +566,27 @@ endpoints = Table(
     _when("failing_since_ms", nullable=True),
     Column("fails_in_row", Integer, nullable=False, server_default="0"),
     _when("resting_until_ms", nullable=True),
+    _when("due_at_ms", nullable=True),
+    Column("url_hash", LargeBinary(32)),
     CheckConstraint("scope IN ('account', 'rental')", name="scope"),
     CheckConstraint("format IN ('first_api', 'v1')", name="format"),
     CheckConstraint("state IN ('active', 'disabled', 'removed')", name="state"),
     Index("ix_endpoints_account", "account_id", "id"),
+    Index(
+        "ix_endpoints_due",
+        "account_id",
+        "due_at_ms",
+        sqlite_where=text("due_at_ms IS NOT NULL"),
+        postgresql_where=text("due_at_ms IS NOT NULL"),
+    ),
+    Index(
+        "uq_endpoints_url",
+        "account_id",
+        "url_hash",
+        unique=True,
+        sqlite_where=text("url_hash IS NOT NULL AND state <> 'removed'"),
+        postgresql_where=text("url_hash IS NOT NULL AND state <> 'removed'"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -548,21 +594,78 @@ callbacks = Table(
     "callbacks",
     metadata,
     _own_id(),
-    Column("event_seq", BigInteger, nullable=False, unique=True),
+    Column("event_seq", BigInteger, nullable=False),
+    Column("endpoint_id", _Id, ForeignKey("endpoints.id"), nullable=False),
     Column("account_id", _Id, ForeignKey("accounts.id"), nullable=False),
-    Column("rental_id", _Id, ForeignKey("rentals.id"), nullable=False),
+    Column("rental_id", _Id, ForeignKey("rentals.id")),
+    Column("chain", BigInteger),
+    Column("urgent", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("step", SmallInteger, nullable=False),
+    Column("under_way", Boolean, nullable=False),
     _when("event_at_ms"),
-    _when("next_at_ms"),
+    _when("began_at_ms"),
+    _when("next_at_ms", nullable=True),
+    _when("ended_at_ms", nullable=True),
     Column("last_status", Integer),
     Column("last_error", String(64)),
-    CheckConstraint("state IN ('pending', 'done', 'failed')", name="state"),
+    CheckConstraint("state IN ('pending', 'done', 'failed', 'dropped')", name="state"),
+    CheckConstraint("(state = 'pending') = (ended_at_ms IS NULL)", name="ended"),
+    Index("uq_callbacks_event", "event_seq", "endpoint_id", unique=True),
     Index(
         "ix_callbacks_due",
+        "endpoint_id",
+        "urgent",
         "next_at_ms",
+        sqlite_where=text("state = 'pending' AND next_at_ms IS NOT NULL"),
+        postgresql_where=text("state = 'pending' AND next_at_ms IS NOT NULL"),
+    ),
+    Index(
+        "ix_callbacks_chain",
+        "endpoint_id",
+        "chain",
+        "event_seq",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_callbacks_ended",
+        "ended_at_ms",
+        sqlite_where=text("ended_at_ms IS NOT NULL"),
+        postgresql_where=text("ended_at_ms IS NOT NULL"),
+    ),
+    Index(
+        "ix_callbacks_rental",
+        "rental_id",
+        sqlite_where=text("rental_id IS NOT NULL"),
+        postgresql_where=text("rental_id IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+callback_attempts = Table(
+    "callback_attempts",
+    metadata,
+    _own_id(),
+    Column("callback_id", _Id, ForeignKey("callbacks.id"), nullable=False, index=True),
+    Column("endpoint_id", _Id, ForeignKey("endpoints.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    _when("at_ms"),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("error", String(64)),
+    Column("answer", Text),
+    Column("outcome", String(16), nullable=False),
+    _when("next_at_ms", nullable=True),
+    CheckConstraint("outcome IN ('delivered', 'again', 'failed')", name="outcome"),
+    Index("ix_callback_attempts_endpoint", "endpoint_id", "id"),
+    Index(
+        "ix_callback_attempts_answered",
+        "at_ms",
+        sqlite_where=text("answer IS NOT NULL"),
+        postgresql_where=text("answer IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
 )

@@ -80,14 +80,21 @@ class Site:
 
 
 @asynccontextmanager
-async def site_of(world: World) -> AsyncIterator[Site]:
-    """The web part of a world, on a port of its own; drivers run on its clock."""
+async def site_of(world: World, port: int = 0) -> AsyncIterator[Site]:
+    """The web part of a world; drivers run on its clock.
+
+    Args:
+        world: what it serves.
+        port: the one that a server before had; 0 is a port of its own.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         world.at_address(base_url)
         supervisor = Supervisor(world.runtime)
         web = Web(App(world.runtime, supervisor), listener, grace_s=1)
+        await world.runtime.feed.start()
         await supervisor.start()
         await web.start()
         try:
@@ -96,3 +103,4 @@ async def site_of(world: World) -> AsyncIterator[Site]:
         finally:
             await web.stop()
             await supervisor.stop()
+            await world.runtime.feed.stop()

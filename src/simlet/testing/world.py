@@ -7,12 +7,15 @@ import random
 from dataclasses import dataclass, field, replace
 
 from simlet.config import Settings
+from simlet.domain.extras import NO_EXTRAS, Extras
 from simlet.domain.inbound import Inbound, MessageKind
 from simlet.domain.numbering import FIRST_NETWORKS
 from simlet.domain.phone import parse_number
 from simlet.domain.principal import Account, Tier
 from simlet.domain.rental import Rental
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.report import ReportReason
+from simlet.domain.request import LineRequest
+from simlet.domain.service import Category, Prices, Rules, Service, Terms
 from simlet.domain.signing import (
     TOKEN_RANDOM_BYTES,
     format_gateway_secret,
@@ -20,27 +23,34 @@ from simlet.domain.signing import (
     hash_secret,
     new_webhook_secret,
 )
+from simlet.feed import EventFeed
 from simlet.flows import browse
+from simlet.flows.cancel_rental import cancel_rental
 from simlet.flows.check_books import check_books
 from simlet.flows.expire_rentals import Expired, expire_rentals
+from simlet.flows.extend_rental import extend_rental
 from simlet.flows.hold import Order, Rented
 from simlet.flows.manage_accounts import add_account, approve_account, issue_token
 from simlet.flows.manage_gateways import add_gateway
 from simlet.flows.manage_lines import import_lines
 from simlet.flows.manage_services import add_service
+from simlet.flows.queue_request import rent_or_queue
 from simlet.flows.receive_message import Receipt, receive_message
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
+from simlet.flows.report_rental import report_rental
 from simlet.flows.top_up import top_up
+from simlet.reads import ReadNotes
 from simlet.runtime import Runtime
 from simlet.store import events
-from simlet.store.accounts import CallbackTarget
 from simlet.store.database import Database
+from simlet.store.endpoints import CallbackTarget
 from simlet.store.events import LoggedEvent
 from simlet.store.lines import NewLine
 from simlet.store.rentals import RentalView
 from simlet.store.sql import Row, Sql, Tx
 from simlet.testing.clock import FakeClock
+from simlet.workers.stock_queue import stock_queue
 
 NETWORK_IDS = {name: network_id for network_id, name in FIRST_NETWORKS}
 
@@ -83,6 +93,8 @@ class World:
             random_bytes=self._random.randbytes,
             recording_key=b"a key for tests, 32 bytes long..",
             base_url=self.base_url,
+            feed=EventFeed(self.db, self.clock),
+            reads=ReadNotes(self.db, self.clock),
         )
 
     def at_address(self, base_url: str) -> "World":
@@ -134,6 +146,9 @@ class World:
         code_pattern: str | None = None,
         category: Category = Category.GENERAL,
         paused: bool = False,
+        cancel_after_s: int = 0,
+        extend_s: int = 0,
+        extend_times: int = 0,
     ) -> Service:
         """A service; without any rule it takes senders of its own name."""
         rules = Rules(
@@ -144,7 +159,16 @@ class World:
         )
         prices = Prices(price_dong, price_dong, price_dong)
         service = Service(
-            service_id, store, name, prices, waiting_s, rules, category, paused, opened=False
+            service_id,
+            store,
+            name,
+            prices,
+            waiting_s,
+            rules,
+            category,
+            paused,
+            opened=False,
+            terms=Terms(cancel_after_s, extend_s, extend_times),
         )
         await self.db.write(add_service, service, self.clock.now_ms())
         return service
@@ -195,6 +219,48 @@ class World:
         """Rents a number."""
         request = RentRequest(dealer.id, service_id, None, networks, wanted, unwanted, order)
         return await self.db.write(rent_number, request, self.clock.now_ms(), self.runtime.chance)
+
+    async def queue(
+        self,
+        dealer: Dealer,
+        service_id: int,
+        *,
+        wait_s: int = 600,
+        networks: tuple[str, ...] = (),
+        wanted: tuple[str, ...] = (),
+        unwanted: tuple[str, ...] = (),
+        max_price_dong: int | None = None,
+        extras: Extras = NO_EXTRAS,
+    ) -> Rented | LineRequest:
+        """Rents a number, or queues for one."""
+        request = RentRequest(
+            dealer.id, service_id, None, networks, wanted, unwanted, None, max_price_dong, extras
+        )
+        now_ms = self.clock.now_ms()
+        return await self.db.write(rent_or_queue, request, wait_s, now_ms, self.runtime.chance)
+
+    async def fill(self) -> None:
+        """What the worker of the queues for stock would do now."""
+        await stock_queue(self.runtime).work()
+
+    async def cancel(self, dealer: Dealer, rental_id: int) -> Rental:
+        """A dealer gives a rental up."""
+        return await self.db.write(cancel_rental, dealer.id, rental_id, self.clock.now_ms())
+
+    async def report(
+        self,
+        dealer: Dealer,
+        rental_id: int,
+        reason: ReportReason = ReportReason.NO_MESSAGE,
+        note: str | None = None,
+    ) -> Rental:
+        """A dealer says that a rental's line does not work."""
+        now_ms = self.clock.now_ms()
+        return await self.db.write(report_rental, dealer.id, rental_id, reason, note, now_ms)
+
+    async def extend(self, dealer: Dealer, rental_id: int) -> Rental:
+        """A dealer waits longer."""
+        return await self.db.write(extend_rental, dealer.id, rental_id, self.clock.now_ms())
 
     async def rent_again(
         self, dealer: Dealer, earlier: Rental, *, order: Order | None = None

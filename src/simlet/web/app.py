@@ -1,4 +1,4 @@
-"""The server's addresses: the first API, the gateways', recordings, health and figures."""
+"""The server's addresses: both APIs, the reference, gateways, recordings, health and figures."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,11 +22,13 @@ from simlet.web.asgi import (
     header,
     read_body,
 )
+from simlet.web.docs import Docs, is_docs
 from simlet.web.first_api.app import FirstApi, is_first_api
 from simlet.web.forms import FORM_OVERHEAD_BYTES, MalformedForm, is_form, read_form
 from simlet.web.metrics import CONTENT_TYPE as METRICS_TYPE
 from simlet.web.metrics import PATH as METRICS_PATH
 from simlet.web.metrics import Metrics
+from simlet.web.v1.app import V1App, is_v1
 
 _log = get_log("web")
 
@@ -40,10 +42,14 @@ class App:
     runtime: Runtime
     supervisor: Supervisor
     _first_api: FirstApi = field(init=False)
+    _v1: V1App = field(init=False)
+    _docs: Docs = field(init=False)
     _metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
         self._first_api = FirstApi(self.runtime)
+        self._v1 = V1App(self.runtime)
+        self._docs = Docs(self._v1.document)
         self._metrics = Metrics(self.runtime, self.supervisor.spool)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +59,9 @@ class App:
         path = scope["path"]
         if is_first_api(path):
             await self._first_api(scope, receive, send)
+            return
+        if is_v1(path):
+            await self._v1(scope, receive, send)
             return
         try:
             await self._handler(path)(scope, receive, send)
@@ -64,11 +73,17 @@ class App:
             _log.exception("request_failed", path=path.split("/")[1][:64])
             await _answer_error(send, 503, "it could not be done now; try again")
 
+    def dismiss(self) -> None:
+        """Lets waits and streams end at once: the server stops."""
+        self.runtime.feed.dismiss()
+
     def _handler(self, path: str) -> Handler:
         if path.startswith("/gateways/"):
             return self._gateway
         if path.startswith(recordings.PATH):
             return self._recording
+        if is_docs(path):
+            return self._docs
         if path in {"/", "/health"}:
             return self._health
         if path == METRICS_PATH and self._metrics.offered:

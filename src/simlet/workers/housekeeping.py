@@ -1,5 +1,6 @@
-"""Erases what messages said once the operator's hours are over."""
+"""Erases what messages said once the operator's hours are over, and old callbacks."""
 
+from simlet.flows.forget_callbacks import forget_callbacks
 from simlet.flows.forget_old import forget_old
 from simlet.runtime import Runtime
 from simlet.workers.beat import Beat
@@ -12,8 +13,11 @@ def housekeeping(runtime: Runtime) -> Beat:
     """The worker that forgets."""
 
     async def work() -> bool:
-        hours = runtime.settings.retention.texts_hours
-        count = await runtime.db.write(forget_old, runtime.clock.now_ms(), hours, BATCH)
-        return count == BATCH
+        kept, now_ms = runtime.settings.retention, runtime.clock.now_ms()
+        count = await runtime.db.write(forget_old, now_ms, kept.texts_hours, BATCH)
+        callbacks = await runtime.db.write(
+            forget_callbacks, now_ms, kept.callbacks_days, kept.texts_hours, BATCH
+        )
+        return max(count, callbacks) == BATCH
 
     return Beat("housekeeping", work, PAUSE_S, runtime.clock)

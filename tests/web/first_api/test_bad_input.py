@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from psycopg import conninfo, sql
 
 from simlet.log import configure_log
-from simlet.store.database import Database, Engine, open_database
+from simlet.store.database import Database, Engine, Watch, open_database
 from simlet.store.sql import Call, DatabaseFault, Sql, Tx
 from simlet.testing.site import Reply, Site
 from simlet.testing.world import Dealer, World
@@ -489,6 +489,9 @@ class Breakable:
     async def glance(self, call: Call) -> Any:
         self._check()
         return await self.engine.glance(call)
+
+    async def watch(self) -> Watch:
+        return await self.engine.watch()
 
     async def close(self) -> None:
         await self.engine.close()

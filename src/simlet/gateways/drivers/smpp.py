@@ -126,8 +126,8 @@ class SmppDriver:
             failures += 1
             self._report()
             reason = self.why_not[index]
-            gateway = self.tools.gateway
-            _log.warning("smpp_not_bound", gateway=gateway, reason=reason, again_in_s=pause_s)
+            gateway, again_in_s = self.tools.gateway, round(pause_s, 1)
+            _log.warning("smpp_not_bound", gateway=gateway, reason=reason, again_in_s=again_in_s)
             await clock.sleep(pause_s)
 
     async def _one_session(self, index: int) -> None:

@@ -47,9 +47,12 @@ from simlet.gateways.posted import (
     required,
     worst,
 )
+from simlet.log import get_log
 
 NOTHING = "-"
 HEADER, QUERY, BODY, BASIC = "header", "query", "body", "basic"
+_log = get_log("gateways")
+
 _METHODS = {"GET", "POST", "PUT"}
 _NO_SECRET = bytes(32)
 _ICCID_DIGITS = range(18, 23)
@@ -209,18 +212,28 @@ class WebhookDriver:
             hint=record.text(fields["charset_field"]) or "",
             coding=record.text(fields["coding_field"]) or "",
         )
-        told = record.text(fields["sent_at"]) or ""
         iccid = self._iccid(record)
         return inbound_sms(
             self._number(record, iccid),
             sender or "",
             text,
-            read_time(told, fields["sent_at_form"], self.map.zone, fields["sent_at"]),
+            self._sent_at_ms(record),
             record.text(fields["id"]),
             part=None if damaged else read_part(record.find(fields["udh_field"])),
             iccid=iccid,
             damaged=damaged,
         )
+
+    def _sent_at_ms(self, record: Record) -> int | None:
+        """When it was sent; a stamp that cannot be read is as good as none, and is told."""
+        name, form = self.map.fields["sent_at"], self.map.fields["sent_at_form"]
+        try:
+            return read_time(record.text(name) or "", form, self.map.zone, name)
+        except Refused as refused:
+            # The sentence names the field and what was expected, and not what was given.
+            gateway = self.tools.gateway
+            _log.warning("time_stamp_not_read", gateway=gateway, reason=refused.sentence)
+            return None
 
     def _iccid(self, record: Record) -> str | None:
         """The SIM that it came to; what is no ICCID (ITU-T E.118) is as good as none."""

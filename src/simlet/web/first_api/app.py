@@ -12,12 +12,14 @@ import msgspec
 
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.phone import parse_number
+from simlet.domain.rental import RentalState
 from simlet.flows import browse
 from simlet.flows.hold import Order
 from simlet.flows.pace_rent_again import pace_rent_again
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
 from simlet.log import get_log
+from simlet.reads import FIRST_API
 from simlet.runtime import Runtime
 from simlet.web.asgi import Receive, Scope, Send, answer_json, header
 from simlet.web.auth import bearer, token_hash
@@ -110,6 +112,8 @@ class FirstApi:
     async def _code(self, call: Call) -> Body:
         rental_id = call.query.rental_id("id", "requestid")
         rental = await self.runtime.db.glance(browse.rental_with_code, call.token_hash, rental_id)
+        if rental.state is RentalState.RECEIVED and (rental.code or rental.has_recording):
+            self.runtime.reads.note(rental.id, FIRST_API, self.runtime.clock.now_ms())
         return bodies.code(rental, recording_url(self.runtime, rental))
 
     async def _history(self, call: Call) -> Body:

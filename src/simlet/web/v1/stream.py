@@ -1,0 +1,246 @@
+"""`GET /v1/events`: the events of an account, as pages of JSON or as a stream.
+
+Source: the HTML standard, "Server-sent events".
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from simlet import feed
+from simlet.domain.errors import OPEN_LIMIT, Refused, invalid
+from simlet.domain.events import DEALER_EVENTS, EventKind
+from simlet.feed import Tail
+from simlet.flows.show_events import events_page, latest_event
+from simlet.flows.tell_event import EventDetail
+from simlet.reads import STREAM, V1
+from simlet.web.asgi import header
+from simlet.web.v1 import examples, objects, shapes
+from simlet.web.v1.holding import Client, held_open
+from simlet.web.v1.objects import EVENT_TYPES
+from simlet.web.v1.operation import (
+    MAX_PAGE,
+    USUAL_PAGE,
+    Answer,
+    AnyOperation,
+    Call,
+    Limit,
+    Nothing,
+    Operation,
+    Told,
+)
+from simlet.web.v1.shapes import EVENT_PREFIX, RecordingUrl, event_id
+
+EVENT_STREAM = "text/event-stream"
+RETRY_MS = 1000
+_HEARTBEAT = b": still here\n\n"
+_ID_PATTERN = "^(evt_)?[0-9]{1,16}$"
+_ID = re.compile(r"(?:evt_)?([0-9]{1,16})")
+_TYPE = "(" + "|".join(one.replace(".", "[.]") for one in EVENT_TYPES) + ")"
+_TYPES_PATTERN = f"^{_TYPE}(,{_TYPE})*$"
+_MAX_TYPES_CHARS = 1000
+_ID_EXPECTED = "the id of an event, as evt_9"
+_TYPES_EXPECTED = "types of events with commas between, out of " + ", ".join(EVENT_TYPES)
+_STREAM_EXAMPLE = (
+    f"id: evt_9\nevent: {examples.EVENT.type}\ndata: {shapes.encode(examples.EVENT).decode()}\n\n"
+)
+_STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    # For proxies that gather an answer before they pass it on.
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventParameters(Struct, forbid_unknown_fields=True):
+    """Which events."""
+
+    after: Annotated[
+        Annotated[str, Meta(pattern=_ID_PATTERN, extra={"expected": _ID_EXPECTED})] | None,
+        Meta(description="The id of an event, `evt_9` or `9`: those behind it are told."),
+    ] = None
+    types: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern=_TYPES_PATTERN,
+                max_length=_MAX_TYPES_CHARS,
+                extra={"expected": _TYPES_EXPECTED},
+            ),
+        ]
+        | None,
+        Meta(description="Types with commas between; without it all."),
+    ] = None
+    limit: Limit = USUAL_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Renders events for streams; those of one server are equal, so each is rendered once."""
+
+    recording_url_of: RecordingUrl
+
+    def __call__(self, detail: EventDetail) -> bytes:
+        """The frame of an event."""
+        body = shapes.event_bytes(detail, self.recording_url_of)
+        seq, kind = detail.event.seq, detail.event.kind.value
+        return b"id: evt_%d\nevent: %b\ndata: %b\n\n" % (seq, kind.encode(), body)
+
+
+async def show_events(call: Call[EventParameters, Nothing]) -> Answer | None:
+    """A page, or a stream where that is what the client accepts."""
+    after = _after(call.parameters.after, "after")
+    kinds = _kinds(call.parameters.types)
+    if call.scope["method"] == "GET" and _wants_stream(header(call.scope, b"accept")):
+        last = _after(header(call.scope, b"last-event-id") or None, "Last-Event-ID")
+        with held_open(call) as client:
+            await _Stream(call, client, kinds, after if last is None else last).run()
+        return None
+    return await _page(call, after or 0, kinds)
+
+
+async def _page(
+    call: Call[EventParameters, Nothing], after: int, kinds: frozenset[EventKind]
+) -> Answer:
+    page = await call.runtime.db.read(
+        events_page, call.account.id, after, call.parameters.limit, kinds
+    )
+    for detail in page:
+        if detail.code_of is not None:
+            call.runtime.reads.note(detail.code_of, V1, call.now_ms)
+    body = {
+        "object": "list",
+        "data": [msgspec.Raw(shapes.event_bytes(one, call.recording_url_of)) for one in page],
+        "next_cursor": event_id(page[-1].event.seq if page else after),
+    }
+    return Answer(200, msgspec.json.encode(body))
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One open stream."""
+
+    call: Call[EventParameters, Nothing]
+    client: Client
+    kinds: frozenset[EventKind]
+    after: int | None
+    frames: Frames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.frames = Frames(self.call.recording_url_of)
+
+    async def run(self) -> None:
+        """Sends until the client goes, the server stops or the token holds no longer."""
+        call = self.call
+        with call.runtime.feed.tail(call.account.id, self.kinds, self.frames) as tail:
+            # Whoever asks for more than there is had it from another database.
+            latest = await call.runtime.db.read(latest_event)
+            sent = latest if self.after is None else min(self.after, latest)
+            headers = [*call.headers, *_STREAM_HEADERS]
+            await call.send({"type": "http.response.start", "status": 200, "headers": headers})
+            # An id without an event: a client that is cut off before the first one goes on here.
+            await self._send(b"retry: %d\nid: evt_%d\n\n" % (RETRY_MS, sent))
+            with self.client.ends(tail):
+                await self._follow(tail, sent)
+        await call.send({"type": "http.response.body", "body": b""})
+
+    async def _follow(self, tail: Tail, sent: int) -> None:
+        heartbeat_s = self.call.runtime.settings.v1.heartbeat_s
+        while not tail.ended:
+            if tail.standing_changed and not await self._still_admitted(tail):
+                return
+            if tail.behind:
+                sent = await self._read_on(tail, sent)
+            sent = await self._tell(tail.take(), sent)
+            if not await tail.wait(heartbeat_s):
+                await self._send(_HEARTBEAT)
+
+    async def _read_on(self, tail: Tail, sent: int) -> int:
+        """Tells what the database has behind what was sent; what was told last."""
+        tail.catch_up()
+        full = True
+        while full and not tail.ended:
+            page = await self._page(sent)
+            sent = await self._tell(page, sent)
+            full = len(page) == MAX_PAGE
+        return sent
+
+    async def _page(self, sent: int) -> list[feed.Told]:
+        runtime = self.call.runtime
+        async with runtime.feed.reading:
+            page = await runtime.db.read(
+                events_page, self.call.account.id, sent, MAX_PAGE, self.kinds
+            )
+            return [feed.told(one, self.frames) for one in page]
+
+    async def _tell(self, events: Iterable[feed.Told], sent: int) -> int:
+        new = [one for one in events if one.seq > sent]
+        if not new:
+            return sent
+        await self._send(b"".join(one.frame for one in new))
+        for one in new:
+            if one.code_of is not None:
+                self.call.runtime.reads.note(one.code_of, STREAM, self.call.now_ms)
+        return new[-1].seq
+
+    async def _still_admitted(self, tail: Tail) -> bool:
+        tail.standing_changed = False
+        try:
+            await self.client.admit()
+        except Refused:
+            return False
+        return True
+
+    async def _send(self, frames: bytes) -> None:
+        await self.call.send({"type": "http.response.body", "body": frames, "more_body": True})
+
+
+def _wants_stream(accept: str) -> bool:
+    return any(one.partition(";")[0].strip().lower() == EVENT_STREAM for one in accept.split(","))
+
+
+def _after(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    found = _ID.fullmatch(text)
+    if found is None:
+        raise invalid(name, f"expected the id of an event, as {EVENT_PREFIX}9")
+    return int(found[1])
+
+
+def _kinds(text: str | None) -> frozenset[EventKind]:
+    if text is None:
+        return DEALER_EVENTS
+    return frozenset(EventKind(one) for one in text.strip().split(","))
+
+
+EVENTS = Operation(
+    id="list_events",
+    method="GET",
+    path="/v1/events",
+    tag="events",
+    summary="List events, or follow them",
+    description=(
+        "What happened to the account's rentals, requests, money and callbacks, the oldest first. "
+        "`next_cursor` is the `after` of the page that follows, also of one that is empty.\n\n"
+        "With `Accept: text/event-stream` it is a stream of server-sent events that stays open: "
+        "each has the event's id as `id`, its type as `event`, and the event as `data`. It begins "
+        "behind the header `Last-Event-ID`, else behind `after`, else with what happens from now "
+        "on. No event is left out and none is told twice, also when the connection was lost or "
+        "the server restarted in between. In silence it sends a comment every 15 seconds. It ends "
+        "when the server stops, or the token holds no longer."
+    ),
+    handler=show_events,
+    parameters=EventParameters,
+    answers=(
+        Told(200, "A page of events.", objects.Event, examples.EVENT, listed=True),
+        Told(200, "Or the stream.", None, _STREAM_EXAMPLE, content_type=EVENT_STREAM),
+    ),
+    refusals=(OPEN_LIMIT,),
+)
+OPERATIONS: tuple[AnyOperation, ...] = (EVENTS,)

@@ -1,0 +1,81 @@
+"""Callbacks by hand: what the worker of callbacks does, step by step, on the world's clock."""
+
+from collections.abc import Collection
+
+from simlet.domain.endpoint import BodyFormat, Endpoint
+from simlet.domain.signing import new_webhook_secret
+from simlet.flows.deliver_callbacks import (
+    Delivery,
+    Room,
+    claim_callbacks,
+    queue_callbacks,
+    under_way,
+)
+from simlet.flows.manage_endpoints import EndpointWish, add_endpoint
+from simlet.flows.note_attempts import Ended, note_attempts
+from simlet.store import events
+from simlet.testing.world import Dealer, World
+
+LEASE_S = 40
+
+
+async def queue(world: World, limit: int = 1000) -> int:
+    """Numbers what happened, and queues what is to be told of it."""
+    await world.db.write(events.number_events)
+    return await world.db.write(queue_callbacks, limit, world.clock.now_ms())
+
+
+async def claim(
+    world: World,
+    places: int = 10,
+    *,
+    per_account: int = 10,
+    going: Collection[Delivery] = (),
+    answering: Collection[int] | None = None,
+    after_account: int = 0,
+    own: int = 0,
+) -> list[Delivery]:
+    """Takes what is due; every endpoint is known to answer, if `answering` does not say which."""
+    by_account, by_endpoint = under_way(going)
+    known = range(1, 10_000) if answering is None else answering
+    room = Room(places, per_account, by_account, by_endpoint, known, after_account, own)
+    return await world.db.write(claim_callbacks, world.clock.now_ms(), LEASE_S, room)
+
+
+async def record(
+    world: World,
+    delivery: Delivery,
+    status: int | None,
+    error: str | None = None,
+    *,
+    retry_after: str | None = None,
+    answer: str = "",
+    took_ms: int = 0,
+) -> str:
+    """Records how an attempt went that began now; what came of it."""
+    now_ms = world.clock.now_ms()
+    ended = Ended(
+        delivery.callback, now_ms, took_ms, status, error, retry_after, answer, delivery.failover
+    )
+    outcomes = await world.db.write(note_attempts, [ended], now_ms + took_ms)
+    return outcomes[delivery.callback.id]
+
+
+async def endpoint(
+    world: World,
+    dealer: Dealer,
+    *told: str,
+    url: str = "https://dealer.example/v1",
+    failover_url: str | None = None,
+    body_format: BodyFormat = BodyFormat.V1,
+) -> Endpoint:
+    """An endpoint of a dealer that is told of everything from now on, or of the events named."""
+    world.clock.advance(0.001)
+    wish = EndpointWish(url, told or ("*",), body_format, failover_url)
+    secret = new_webhook_secret(world.runtime.random_bytes(32))
+    return await world.db.write(add_endpoint, dealer.id, wish, secret, world.clock.now_ms())
+
+
+def kinds(deliveries: Collection[Delivery]) -> list[str]:
+    """What deliveries in the format of /v1 tell."""
+    return [one.detail.event.kind.value for one in deliveries if one.detail is not None]
