@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.callbacks import measure_callbacks
 from bench.deliver_sm import check_smsc, free_port
 from bench.evening import Evening, Round, Say, Stretches, check_kept
 from bench.fault import BenchFault
@@ -25,6 +26,9 @@ from bench.pgbench import Pgbench, running_pgbench
 from bench.report import Results, print_results, write_results
 from bench.server import running_server, start_s
 from bench.texts import check_texts
+from bench.waits import FULL as FULL_WAITS
+from bench.waits import QUICK as QUICK_WAITS
+from bench.waits import WaitsPlan, measure_waits
 from rich.console import Console
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -48,6 +52,8 @@ class Plan:
     starts: int
     memory_s: int
     modems_s: int
+    waits: WaitsPlan
+    callbacks_s: int
 
 
 FULL = Plan(
@@ -61,6 +67,8 @@ FULL = Plan(
     starts=5,
     memory_s=4,
     modems_s=60,
+    waits=FULL_WAITS,
+    callbacks_s=10,
 )
 QUICK = Plan(
     quick=True,
@@ -73,6 +81,8 @@ QUICK = Plan(
     starts=3,
     memory_s=1,
     modems_s=10,
+    waits=QUICK_WAITS,
+    callbacks_s=3,
 )
 
 
@@ -109,6 +119,10 @@ def _measure(plan: Plan, folder: Path, say: Say) -> Results:
     growth = _measure_growth(plan, small, large, say)
     say("modems")
     modems = measure_modems(folder / "modems", plan.modems_s)
+    say("waits and streams")
+    waits = measure_waits(folder / "waits", plan.waits)
+    say("callbacks")
+    callbacks = measure_callbacks(folder / "callbacks", plan.callbacks_s)
     say("start and memory")
     return Results(
         on,
@@ -120,6 +134,8 @@ def _measure(plan: Plan, folder: Path, say: Say) -> Results:
         start_s(small, plan.starts),
         *_measure_memory(plan, small, large),
         modems,
+        waits,
+        callbacks,
     )
 
 

@@ -7,10 +7,13 @@ from statistics import median
 from typing import Any
 
 import msgspec
+from bench.callbacks import Callbacks
+from bench.desk import PER_S
 from bench.evening import Round
 from bench.growth import Growth
 from bench.memory import Memory
 from bench.modems import Modems
+from bench.waits import Waits
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +33,8 @@ class Results:
     memory: Memory
     memory_large: Memory
     modems: Modems
+    waits: Waits
+    callbacks: Callbacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,9 @@ def _goal(one: _Figure) -> str:
 
 
 def _figures(results: Results) -> Sequence[_Figure]:
-    return (*_evening_figures(results.rounds), *_growth_figures(results), *_process(results))
+    evening = _evening_figures(results.rounds)
+    waits = (*_wait_figures(results.waits), *_callback_figures(results.callbacks))
+    return (*evening, *_growth_figures(results), *waits, *_process(results))
 
 
 def _evening_figures(rounds: list[Round]) -> Sequence[_Figure]:
@@ -204,6 +211,56 @@ def _growth_figures(results: Results) -> Sequence[_Figure]:
             f"a refusal where none of {lines} lines is left, without commits",
         ),
         _Figure("rent_ms", small.rent_ms, 2, "one rent alone, from 10,000 fresh lines"),
+    )
+
+
+def _wait_figures(waits: Waits) -> Sequence[_Figure]:
+    return (
+        _Figure(
+            "wait_p50_ms", waits.share_ms(0.5), 1, "half of the waits, from the message's commit"
+        ),
+        _Figure(
+            "wait_p99_ms",
+            waits.share_ms(0.99),
+            1,
+            f"99 of 100 waits, at {PER_S} messages a second",
+            20,
+            most=True,
+        ),
+        _Figure(
+            "stream_events_per_s",
+            waits.told_per_s,
+            0,
+            f"events told by {waits.told_streams:,} streams together, in a second",
+        ),
+        _Figure(
+            "open_mb",
+            waits.open_mb,
+            0,
+            f"memory of one process with {waits.opened:,} open streams and waits, in MB",
+            1024,
+            most=True,
+        ),
+        _Figure("open_each_kb", waits.each_kb, 0, "what one of them adds, in KB"),
+    )
+
+
+def _callback_figures(callbacks: Callbacks) -> Sequence[_Figure]:
+    return (
+        _Figure(
+            "callback_p50_ms",
+            callbacks.share_ms(0.5),
+            1,
+            "half of the first attempts, from the message's commit",
+        ),
+        _Figure(
+            "callback_p99_ms",
+            callbacks.share_ms(0.99),
+            1,
+            f"99 of 100 first attempts, at {PER_S} messages a second",
+            50,
+            most=True,
+        ),
     )
 
 

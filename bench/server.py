@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,20 +41,28 @@ def _memory_mb(pid: int) -> float:
 
 
 @contextmanager
-def running_server(installation: Installation) -> Iterator[Server]:
+def running_server(
+    installation: Installation, more: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Starts `simlet serve` on a port that the system picks, and stops it with SIGTERM.
+
+    Args:
+        installation: what it serves.
+        more: further variables of its environment.
 
     Raises:
         BenchFault: it did not start, or did not end well.
     """
     command = [sys.executable, "-m", "simlet", "serve", "--json"]
-    with running_process(command, installation) as (process, line):
+    with running_process(command, installation, more) as (process, line):
         yield Server(msgspec.json.decode(line)["address"], process.pid)
 
 
 @contextmanager
 def running_process(
-    command: list[str], installation: Installation | None = None
+    command: list[str],
+    installation: Installation | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that says its address in its first line; it is stopped with SIGTERM.
 
@@ -63,7 +71,7 @@ def running_process(
     """
     process = subprocess.Popen(
         command,
-        env=_environment(installation),
+        env={**_environment(installation), **(more or {})},
         # Where no settings file lies about.
         cwd=installation.path.parent if installation else None,
         stdout=subprocess.PIPE,
