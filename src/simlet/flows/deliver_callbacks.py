@@ -102,19 +102,28 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """What a look at the log gave: how far it went, and whether there is work in it."""
+    """What a look at the log gave.
+
+    Attributes:
+        seq: how far it went.
+        work: whether there is work in it.
+        more: whether the log goes on behind it.
+    """
 
     seq: int
     work: bool
+    more: bool
 
 
 def look_ahead(tx: Tx, after: int, limit: int) -> Glimpse:
     """Reads on in the log without a change: most of what happens is told to nobody."""
+    stretch = endpoints.stretch_after(tx, after, limit)
+    if not stretch.concerned:
+        return Glimpse(stretch.seq, work=False, more=stretch.full)
     read = events.events_after(tx, after, limit)
-    if not read:
-        return Glimpse(after, work=False)
     stirs = any(one.kind in _STIRRING for one in read)
-    return Glimpse(read[-1].seq, stirs or bool(_to_queue(tx, read)))
+    work = stirs or bool(_to_queue(tx, read))
+    return Glimpse(read[-1].seq, work, len(read) == limit)
 
 
 def work_callbacks(

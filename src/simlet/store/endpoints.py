@@ -63,6 +63,11 @@ _CHANGE = Sql(
     "fails_in_row = :fails_in_row, resting_until_ms = :resting_until_ms, "
     "url_hash = :url_hash WHERE id = :id"
 )
+_CONCERNED = Sql(
+    "SELECT count(*), max(e.seq), max(CASE WHEN EXISTS (SELECT 1 FROM endpoints p "
+    "WHERE p.account_id = e.account_id) THEN 1 ELSE 0 END) FROM (SELECT seq, account_id "
+    "FROM events WHERE seq > :after ORDER BY seq LIMIT :limit) e"
+)
 _NOTE = Sql(
     "UPDATE endpoints SET state = :state, disabled_reason = :disabled_reason, "
     "failing_since_ms = :failing_since_ms, fails_in_row = :fails_in_row, "
@@ -200,6 +205,29 @@ def callback_target(tx: Tx, account_id: int) -> CallbackTarget | None:
 def active_of_accounts(tx: Tx, account_ids: Collection[int]) -> list[Endpoint]:
     """The active endpoints of accounts, without those of rentals."""
     return [_endpoint(row) for row in tx.rows(_ACTIVE, table=ids_table(account_ids))]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A page of the event log, seen from afar.
+
+    Attributes:
+        seq: its last event, or the one behind which it was to begin.
+        full: whether there may be more behind it.
+        concerned: whether any account in it ever had an endpoint.
+    """
+
+    seq: int
+    full: bool
+    concerned: bool
+
+
+def stretch_after(tx: Tx, after: int, limit: int) -> Stretch:
+    """Looks over a page of the event log, which costs far less than to read it."""
+    row = tx.row(_CONCERNED, after=after, limit=limit)
+    if row is None or row[1] is None:
+        return Stretch(after, full=False, concerned=False)
+    return Stretch(row[1], row[0] == limit, bool(row[2]))
 
 
 def active_by_ids(tx: Tx, endpoint_ids: Collection[int]) -> dict[int, Endpoint]:

@@ -10,7 +10,7 @@ from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.store.sql import DatabaseFault
 
-LOOK_S = 0.002
+LOOK_S = 0.004
 
 
 class SqliteWatch:

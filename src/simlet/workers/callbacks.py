@@ -126,7 +126,7 @@ class Posting:
             glimpse = await self.runtime.db.glance(look_ahead, self._seen, PAGE)
             if not glimpse.work:
                 self._seen = glimpse.seq
-                return self._pause_s(now_ms)
+                return 0.0 if glimpse.more else self._pause_s(now_ms)
         turn = await self._turn(self._room(), now_ms)
         self._seen, self._next_at_ms, self._turned_ms = turn.seq, turn.next_at_ms, now_ms
         for delivery in turn.deliveries:
