@@ -17,6 +17,9 @@ from simlet.store import events
 from simlet.testing.world import Dealer, World
 
 LEASE_S = 40
+NUMBER = "0967000001"
+CODE = "Your code is 123456"
+URL = "https://dealer.test/codes"
 
 
 async def queue(world: World, limit: int = 1000) -> int:
@@ -79,3 +82,29 @@ async def endpoint(
 def kinds(deliveries: Collection[Delivery]) -> list[str]:
     """What deliveries in the format of /v1 tell."""
     return [one.detail.event.kind.value for one in deliveries if one.detail is not None]
+
+
+async def renting_dealer(world: World, *, callback_url: str | None = URL) -> Dealer:
+    """A dealer with a rental of 60 s that waits."""
+    await world.service(4, waiting_s=60)
+    await world.lines(NUMBER, "0967000002")
+    dealer = await world.dealer(callback_url=callback_url)
+    await world.rent(dealer, 4, wanted=("967000001",))
+    return dealer
+
+
+async def told_of_a_code(world: World) -> Delivery:
+    """The first attempt to tell a code in the format of the first API."""
+    await renting_dealer(world)
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+    (delivery,) = await claim(world)
+    return delivery
+
+
+async def states(world: World) -> list[tuple[object, ...]]:
+    """State, attempts, last status and last error of each callback."""
+    rows = await world.rows(
+        "SELECT state, attempts, last_status, last_error FROM callbacks ORDER BY id"
+    )
+    return [tuple(row) for row in rows]
