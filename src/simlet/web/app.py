@@ -29,8 +29,12 @@ from simlet.web.metrics import CONTENT_TYPE as METRICS_TYPE
 from simlet.web.metrics import PATH as METRICS_PATH
 from simlet.web.metrics import Metrics
 from simlet.web.v1.app import V1App, is_v1
+from simlet.web.whole import Answer, Request
+from simlet.web.whole import Handler as WholeHandler
 
 _log = get_log("web")
+
+_GATEWAYS = "/gateways/"
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -70,15 +74,24 @@ class App:
         except BodyTooLarge:
             await _answer_error(send, 413, "the body is too large")
         except Exception:  # noqa: BLE001 - logged, and the rest goes on
-            _log.exception("request_failed", path=path.split("/")[1][:64])
-            await _answer_error(send, 503, "it could not be done now; try again")
+            fault = _fault(path)
+            await answer_json(send, fault.status, fault.body)
+
+    def handler_of(self, method: str, path: str, body_bytes: int) -> WholeHandler | None:
+        """Who answers such a request as a whole; None where ASGI serves it."""
+        if method == "GET" and body_bytes == 0 and is_first_api(path):
+            return self._first_api.answer
+        if method == "POST" and path.startswith(_GATEWAYS):
+            small = body_bytes <= self.runtime.settings.web.body_limit_bytes
+            return self._gateway_answer if small else None
+        return None
 
     def dismiss(self) -> None:
         """Lets waits and streams end at once: the server stops."""
         self.runtime.feed.dismiss()
 
     def _handler(self, path: str) -> Handler:
-        if path.startswith("/gateways/"):
+        if path.startswith(_GATEWAYS):
             return self._gateway
         if path.startswith(recordings.PATH):
             return self._recording
@@ -91,31 +104,26 @@ class App:
         return _not_found
 
     async def _gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name, _, route = scope["path"].removeprefix("/gateways/").partition("/")
-        try:
-            request = await self._gateway_request(scope, receive, route.rstrip("/"))
-        except MalformedForm as malformed:
-            await _answer_error(send, 400, f"form: {malformed}")
-            return
-        answer = await self.supervisor.answer(name, request)
-        if answer is None:
-            await _answer_error(send, 404, "there is no such gateway")
-            return
+        limit = self.runtime.settings.web.body_limit_bytes
+        if is_form(header(scope, b"content-type")):
+            limit += FORM_OVERHEAD_BYTES
+        method, path, query = scope["method"], scope["path"], scope["query_string"]
+        body = await read_body(scope, receive, limit)
+        answer = await self._gateway_answer(Request(method, path, query, scope["headers"], body))
         await answer_with(send, answer.status, answer.body, answer.content_type)
 
-    async def _gateway_request(self, scope: Scope, receive: Receive, route: str) -> HttpRequest:
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        limit = self.runtime.settings.web.body_limit_bytes
-        query = scope["query_string"].decode("latin-1")
-        content_type = headers.get("content-type", "")
-        if not is_form(content_type):
-            body = await read_body(scope, receive, limit)
-            return HttpRequest(scope["method"], route, headers, body, query=query)
-        body = await read_body(scope, receive, limit + FORM_OVERHEAD_BYTES)
-        form = read_form(content_type, body)
-        return HttpRequest(scope["method"], route, headers, b"", form.fields, form.files, query)
+    async def _gateway_answer(self, request: Request) -> Answer:
+        try:
+            name, _, route = request.path.removeprefix(_GATEWAYS).partition("/")
+            posted = _gateway_request(request, route.rstrip("/"))
+            answer = await self.supervisor.answer(name, posted)
+        except MalformedForm as malformed:
+            return _error(400, f"form: {malformed}")
+        except Exception:  # noqa: BLE001 - logged, and the rest goes on
+            return _fault(request.path)
+        if answer is None:
+            return _error(404, "there is no such gateway")
+        return Answer(answer.status, answer.body, answer.content_type)
 
     async def _recording(self, scope: Scope, _: Receive, send: Send) -> None:
         wav = await recordings.recording_at(self.runtime, scope["path"])
@@ -147,5 +155,31 @@ async def _not_found(_: Scope, __: Receive, send: Send) -> None:
     await _answer_error(send, 404, "there is no such address")
 
 
+def _gateway_request(request: Request, route: str) -> HttpRequest:
+    """The request as drivers read it.
+
+    Raises:
+        MalformedForm: it says that it is a form with files, and is no whole one.
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+    content_type = headers.get("content-type", "")
+    query = request.query.decode("latin-1")
+    if not is_form(content_type):
+        return HttpRequest(request.method, route, headers, request.body, query=query)
+    form = read_form(content_type, request.body)
+    return HttpRequest(request.method, route, headers, b"", form.fields, form.files, query)
+
+
 async def _answer_error(send: Send, status: int, sentence: str) -> None:
-    await answer_json(send, status, msgspec.json.encode({"error": sentence}))
+    error = _error(status, sentence)
+    await answer_json(send, error.status, error.body)
+
+
+def _error(status: int, sentence: str) -> Answer:
+    return Answer(status, msgspec.json.encode({"error": sentence}))
+
+
+def _fault(path: str) -> Answer:
+    """The answer where something failed, which is logged without what may be in the address."""
+    _log.exception("request_failed", path=path.split("/")[1][:64])
+    return _error(503, "it could not be done now; try again")

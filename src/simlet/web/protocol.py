@@ -1,24 +1,37 @@
-"""HTTP as uvicorn speaks it, but for the first API, whose clients get JSON even when they break it.
+"""HTTP as uvicorn speaks it, but for what is answered whole, and for the first API.
 
 Clients of the first API read only the body, and some write their parameters as they are: raw UTF-8,
 blanks, very long lists. uvicorn answers what its parser refuses with 400 and a text, and every
 address of more than 65,535 bytes as well.
 """
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import asyncio
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from simlet.domain.errors import invalid
-from simlet.web.asgi import JSON_HEADERS
+from simlet.web.asgi import JSON_HEADERS, Headers
+from simlet.web.exchange import Exchange
 from simlet.web.first_api.app import is_first_api
 from simlet.web.first_api.bodies import encode, rent_error
 from simlet.web.first_api.refusals import answer_to
+from simlet.web.whole import AnswersWhole, Handler
 
 MAX_URL_BYTES = 60_000
 """What is longer is cut: more than any method takes, less than the parser of addresses refuses."""
 
 MAX_HEADER_BYTES = 65_536
 
+MAX_WHOLE_BYTES = 65_536
+"""The longest body that is read before the application is asked; uvicorn pauses behind it."""
+
 _TARGET_WITHIN_BYTES = 256
+_WHOLE_METHODS = {b"GET": "GET", b"POST": "POST"}
+# What has to be agreed upon before the body, or leaves open how long it is.
+_NEVER_WHOLE = {b"expect", b"transfer-encoding", b"upgrade"}
 
 
 class Connection(HttpToolsProtocol):
@@ -27,6 +40,18 @@ class Connection(HttpToolsProtocol):
     url: bytes = b""
     _latest: bytes = b""
     _header_bytes: int = 0
+    _before: RequestResponseCycle | None = None
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        app = config.loaded_app
+        self._handler_of = app.handler_of if isinstance(app, AnswersWhole) else _no_handler
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
@@ -55,9 +80,37 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete, and the application is called."""
+        """The head is complete, and who answers is chosen."""
         self.url = self.url[:MAX_URL_BYTES]
-        super().on_headers_complete()
+        whole = self._exchange()
+        if whole is None:
+            super().on_headers_complete()
+        else:
+            self._before, self.cycle = self.cycle, whole
+
+    def on_message_complete(self) -> None:
+        """The request is complete; in a pipeline it waits for the answer to the one before it."""
+        if not isinstance(self.cycle, Exchange):
+            super().on_message_complete()
+        elif self._before is None or self._before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _exchange(self) -> Exchange | None:
+        """The request as one that is answered whole; None where ASGI is to serve it."""
+        method = _WHOLE_METHODS.get(self.parser.get_method())
+        path, _, query = self.url.partition(b"?")
+        # Escapes, fragments and the like are left to the parser of addresses.
+        if method is None or not self.url.isascii() or b"%" in path or b"#" in self.url:
+            return None
+        body_bytes = _announced_bytes(self.headers)
+        if body_bytes > MAX_WHOLE_BYTES or self.parser.get_http_version() != "1.1":
+            return None
+        text = path.decode("ascii")
+        handler = self._handler_of(method, text, body_bytes)
+        return None if handler is None else Exchange(self, handler, method, text, query)
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is not HTTP, and closes the connection."""
@@ -80,3 +133,18 @@ class Connection(HttpToolsProtocol):
         _, _, after_method = self._latest.partition(b" ")
         target = self.url or after_method.partition(b" ")[0]
         return target.partition(b"?")[0].decode("latin-1")
+
+
+def _no_handler(_: str, __: str, ___: int) -> Handler | None:
+    return None
+
+
+def _announced_bytes(headers: Headers) -> int:
+    """How long the body is; more than is taken whole where that is open."""
+    announced = 0
+    for name, value in headers:
+        if name == b"content-length":
+            announced = int(value)
+        elif name in _NEVER_WHOLE:
+            return MAX_WHOLE_BYTES + 1
+    return announced

@@ -1,7 +1,7 @@
-"""The first API over ASGI: whatever happens, the answer is 200 with one object of JSON.
+"""The first API: whatever happens, the answer is 200 with one object of JSON.
 
-It does not pass through the web framework: polls are most of all calls, and a bare ASGI callable
-serves them twice as fast.
+Polls are most of all calls, so that it passes neither through a web framework nor, where the
+request is a plain one, through ASGI.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,13 +21,14 @@ from simlet.flows.rent_number import RentRequest, rent_number
 from simlet.log import get_log
 from simlet.reads import FIRST_API
 from simlet.runtime import Runtime
-from simlet.web.asgi import Receive, Scope, Send, answer_json, header
+from simlet.web.asgi import Receive, Scope, Send, answer_json
 from simlet.web.auth import bearer, token_hash
 from simlet.web.first_api import bodies
 from simlet.web.first_api.bodies import Body, ErrorBody
 from simlet.web.first_api.query import Query
 from simlet.web.first_api.refusals import FAULT, answer_to
 from simlet.web.recordings import recording_url
+from simlet.web.whole import Answer, Request
 
 _log = get_log("first_api")
 
@@ -78,23 +79,29 @@ class FirstApi:
         self._unknown_path = Method(self._no_path, bodies.plain_error)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Answers one request to `/api` or below."""
-        head = scope["method"] == "HEAD"
-        await answer_json(send, 200, bodies.encode(await self._answer(scope)), head=head)
+        """Answers one request to `/api` or below over ASGI; its body is not read."""
+        method = scope["method"]
+        request = Request(method, scope["path"], scope["query_string"], scope["headers"])
+        answer = await self.answer(request)
+        await answer_json(send, answer.status, answer.body, head=method == "HEAD")
 
-    async def _answer(self, scope: Scope) -> Body:
+    async def answer(self, request: Request) -> Answer:
+        """Answers one request to `/api` or below."""
+        return Answer(200, bodies.encode(await self._answer(request)))
+
+    async def _answer(self, request: Request) -> Body:
         method = self._unknown_show
         try:
-            name = scope["path"].removeprefix("/api").strip("/").lower()
+            name = request.path.removeprefix("/api").strip("/").lower()
             method = self._paths.get(name, self._unknown_path) if name else method
-            query = Query(scope["query_string"])
+            query = Query(request.query)
             if not name:
                 method = self._shows.get(query.text("show").lower(), method)
-            return await method.handler(_call(scope, query))
+            return await method.handler(_call(request, query))
         except Refused as refused:
             return method.error_body(*answer_to(refused))
         except Exception:  # noqa: BLE001 - logged, and the rest goes on
-            _log.exception("call_failed", path=scope["path"][:64])
+            _log.exception("call_failed", path=request.path[:64])
             return method.error_body(*FAULT)
 
     async def _balance(self, call: Call) -> Body:
@@ -165,13 +172,13 @@ def is_first_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
-def _call(scope: Scope, query: Query) -> Call:
-    token = query.text("token") or bearer(header(scope, b"authorization"))
+def _call(request: Request, query: Query) -> Call:
+    token = query.text("token") or bearer(request.header(b"authorization"))
     hashed = token_hash(token)
     # Not HEAD either: who cannot read the answer must not rent.
-    if scope["method"] != "GET":
+    if request.method != "GET":
         raise invalid("method", "expected GET")
-    return Call(query, hashed, header(scope, b"idempotency-key"))
+    return Call(query, hashed, request.header(b"idempotency-key"))
 
 
 def _order(call: Call, content: list[object]) -> Order | None:

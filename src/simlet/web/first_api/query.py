@@ -54,8 +54,10 @@ class Query:
         Raises:
             Refused: INVALID, when there are too many.
         """
-        elements = [one.strip() for one in self.text(name).split("|")]
-        found = [one for one in elements if one]
+        text = self.text(name)
+        if not text:
+            return []
+        found = [one for one in map(str.strip, text.split("|")) if one]
         if len(found) > MAX_LIST:
             raise invalid(shown, f"expected at most {MAX_LIST} elements")
         return found
