@@ -48,6 +48,7 @@ _BETWEEN_SPELLED = {Role.COMMA, Role.END, Role.COLON, Role.MARK}
 
 _PHONE = re.compile("0[1-9][0-9]{8}")
 _HOTLINE = re.compile("1[89]00[0-9]{4,6}")
+TELLING_STARTS = ("18", "19", "20")  # of hotlines, years and days
 _YEAR_OR_DAY = re.compile("(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01]))?")
 _SAME = re.compile("[0-9]+|[a-z]+")
 _KEY = re.compile("([a-z]{2,})[0-9]+k?")
@@ -162,8 +163,10 @@ class _Reader:
                 add((known.role, word, start))
             else:
                 taken = at + self._phrase(known, words, starts, at)
-        spelled = sum([word in DIGIT_OF for _, word, _ in self.rows])
-        return self.items if spelled < _SPELLED_WORDS else _join_spelled(self.items, self.folded)
+        spelled = [word for _, word, _ in self.rows if word in DIGIT_OF]
+        if len(spelled) < _SPELLED_WORDS:
+            return self.items
+        return _join_spelled(self.items, self.folded)
 
     def _phrase(self, known: Phrase, words: list[str], starts: list[int], at: int) -> int:
         """Takes the longest phrase that starts with a known word; how many words it took."""
@@ -370,6 +373,8 @@ def _doubt(value: str) -> int:
         return _NEVER
     if size == 3 or size > _USUAL_DIGITS:
         return 4
+    if not value.startswith(TELLING_STARTS):
+        return 0
     if _HOTLINE.fullmatch(value):
         return 3
     return 2 if _YEAR_OR_DAY.fullmatch(value) else 0

@@ -108,10 +108,11 @@ _ADDRESSES = r"""
     )
 """
 # The first character is taken in front of the alternatives, since a scan for one out of a set is
-# fast: each alternative goes on behind it, and looks back at it.
+# fast: each alternative goes on behind it, and looks back at it. Behind most numbers stands nothing
+# that goes on with a shape, so that is asked first.
 _NUMERALS = r"""
     [0-9@$+(*x.](?:
-      (?<=[0-9])(?<![0-9a-z].)(?:
+      (?<=[0-9])(?<![0-9a-z].)(?=[0-9]{0,3}[:hg/*x.,-]|[0-9]*/)(?:
           [0-9]?:[0-9]{2}(?::[0-9]{2})?(?![0-9])                             # hours
         | [0-9]?[hg][0-9]{0,2}(?![0-9a-z])
         | [0-9]*(?:/[0-9]+)+                                                 # dates, fractions
@@ -124,24 +125,26 @@ _NUMERALS = r"""
           [0-9]{0,2}(?:[.,][0-9]{3})+(?:[.,][0-9]{1,2})?(?![0-9])(?![.,][0-9])  # 1.250.000
         | (?<![.,].)[0-9]{0,2}[.,][0-9]{1,2}(?![0-9])(?![.,-][0-9])          # 12.34
       )
-    | (?<=@)[a-z0-9.-]+
-    | (?<=\$)[ ]?[0-9]+(?:[.,][0-9]+)*
-    | (?<=\+)[ ]?[0-9]{1,4}(?:[ .()-]{1,2}[0-9]{2,4}(?![0-9])){1,4}          # phones
-    | (?<=\+)[0-9]+(?:[.,][0-9]+)*
-    | (?<=\()[0-9]{2,4}\)[ ]?[0-9]{3,4}[ -][0-9]{4}(?![0-9])
-    | (?<=\*)[0-9][0-9*]{0,24}\#                                             # *101#
-    | (?<=[*x])(?<![0-9a-z*].)(?:
-          [*x]{1,15}(?:[ -][*x]{2,16}){0,4}[ -]?[0-9]{2,6}(?![0-9a-z*])      # ****1234
-        | [0-9]{3,4}(?![0-9a-z*])
+    | (?<![0-9])(?:
+          (?<=@)[a-z0-9.-]+
+        | (?<=\$)[ ]?[0-9]+(?:[.,][0-9]+)*
+        | (?<=\+)[ ]?[0-9]{1,4}(?:[ .()-]{1,2}[0-9]{2,4}(?![0-9])){1,4}          # phones
+        | (?<=\+)[0-9]+(?:[.,][0-9]+)*
+        | (?<=\()[0-9]{2,4}\)[ ]?[0-9]{3,4}[ -][0-9]{4}(?![0-9])
+        | (?<=\*)[0-9][0-9*]{0,24}\#                                             # *101#
+        | (?<=[*x])(?<![0-9a-z*].)(?:
+              [*x]{1,15}(?:[ -][*x]{2,16}){0,4}[ -]?[0-9]{2,6}(?![0-9a-z*])      # ****1234
+            | [0-9]{3,4}(?![0-9a-z*])
+          )
+        | (?<=\.)(?<![^\s(].)\.{1,15}[0-9]{3,4}(?![0-9])
       )
-    | (?<=\.)(?<![^\s(].)\.{1,15}[0-9]{3,4}(?![0-9])
     )
 """
 _SHAPES = re.compile(f"{_ADDRESSES}|{_NUMERALS}", re.VERBOSE)
 # Addresses are tried at every word. Few texts hold one, and it is cheap to see that none does.
 _SHAPES_BUT_ADDRESSES = re.compile(_NUMERALS, re.VERBOSE)
-_DOT_IN_NAME = re.compile(r"\.[a-z]")
-_GLUED_SUM = re.compile("[0-9](?<=[a-z].)")
+# What each address has in it: @, ://, a dot in front of a letter, or a digit behind one.
+_SIGN_OF_ADDRESS = re.compile(r"[@:.0-9](?:(?<=@)|(?<=:)//|(?<=\.)[a-z]|(?<=[a-z][0-9]))")
 
 _APP_HASH_TAIL = 16  # where the hash of an app stands, blanks behind it included
 # A last word of eleven letters and digits lets an Android app find its own message; it is no code.
@@ -164,15 +167,8 @@ def blank_out(shown: str, folded: str) -> str:
     hashed = _APP_HASH.search(shown, max(0, len(shown) - _APP_HASH_TAIL))
     if hashed:
         folded = folded[: hashed.start()] + _blanks(hashed)
-    shapes = _SHAPES if _may_hold_address(folded) else _SHAPES_BUT_ADDRESSES
+    shapes = _SHAPES if _SIGN_OF_ADDRESS.search(folded) else _SHAPES_BUT_ADDRESSES
     return shapes.sub(_blanks, folded)
-
-
-def _may_hold_address(folded: str) -> bool:
-    """Whether a text holds what each of _ADDRESSES has in it."""
-    if "@" in folded or "://" in folded:
-        return True
-    return bool(_DOT_IN_NAME.search(folded) or _GLUED_SUM.search(folded))
 
 
 def _blanks(match: re.Match[str]) -> str:

@@ -10,7 +10,8 @@ Four steps:
    if its claim is strong enough. What names another sort of number right in front of it, or calls
    it old, rules it out.
 
-A service may have a pattern of its own; then that decides alone.
+A service may have a pattern of its own; then that decides alone. Of texts that differ in nothing
+but their code, one goes through these steps (`code_forms`).
 
 Every step goes through the text once, with windows of fixed size: the time grows in step with the
 text. Nothing here ever logs a text or a code.
@@ -20,6 +21,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from simlet.domain.code_forms import Form, brings_code, form_of, keep_form
 from simlet.domain.code_items import MIN_DIGITS, Items, read_items
 from simlet.domain.code_text import blank_out, clean, fold
 from simlet.domain.code_words import LABELS, Role
@@ -348,6 +350,15 @@ def find_code(text: str, code_pattern: str | None = None) -> str | None:
     """
     if code_pattern is not None:
         return _by_pattern(text, code_pattern)
+    form = form_of(text)
+    known = brings_code(form) if form else None
+    if form is None or known is None:
+        return _search(text, form)
+    return form.number if known else None
+
+
+def _search(text: str, form: Form | None) -> str | None:
+    """Goes through a text, and keeps what it finds for the texts of the same form."""
     shown = clean(_ends(text))
     mark = _CALL_MARK.match(shown)
     shown = _ends(shown[mark.end() :] if mark else shown)
@@ -355,7 +366,11 @@ def find_code(text: str, code_pattern: str | None = None) -> str | None:
     bound = _BOUND_CODE.search(folded) if " #" in folded else None
     if bound and not bound.group(1).isalpha():
         return _joined(shown[slice(*bound.span(1))])
-    return _Judge(read_items(shown, blank_out(shown, folded)), shown).best()
+    items = read_items(shown, blank_out(shown, folded))
+    code = _Judge(items, shown).best()
+    if form:
+        keep_form(form, text, shown, items, code)
+    return code
 
 
 def _ends(text: str) -> str:

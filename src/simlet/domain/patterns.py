@@ -35,7 +35,8 @@ class Pattern:
 
     def matches(self, text: str) -> bool:
         """Whether the pattern is found anywhere in the text."""
-        return self._program.search(_searchable(text)) is not None
+        # In bytes, since RE2 would be asked where each character of a match stands in them.
+        return self._program.search(_searchable(text).encode()) is not None
 
     def find(self, text: str) -> str | None:
         """The first group of the first match, as it stands in the text (in Unicode's form NFC).
