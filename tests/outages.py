@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import apsw
 import psycopg
-from pysqlite3 import dbapi2 as sqlite3
 
-from simlet.store.database import sqlite_path
+from simlet.store.sqlite_file import sqlite_path
+
+_PATIENCE_MS = 20_000
 
 
 @contextmanager
@@ -20,7 +22,8 @@ def no_writes(url: str) -> Iterator[None]:
         with _altered(url, "SET default_transaction_read_only = on", "RESET ALL"):
             yield
         return
-    lock = sqlite3.connect(str(path), isolation_level=None)
+    lock = apsw.Connection(str(path))
+    lock.set_busy_timeout(_PATIENCE_MS)
     lock.execute("BEGIN IMMEDIATE")
     try:
         yield

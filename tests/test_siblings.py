@@ -1,10 +1,17 @@
 import asyncio
+import os
+import socket
+import stat
 import sys
+import tempfile
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from simlet import siblings as module
 from simlet.config import Settings
-from simlet.siblings import Siblings
+from simlet.siblings import SERVE_BESIDE, WRITE, Siblings, Told, listening_at, meeting_place
 from simlet.testing.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +24,7 @@ async def test_one_that_cannot_be_started_is_tried_again_after_a_pause(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     clock = FakeClock()
-    siblings = Siblings(Settings(), 1, clock)
+    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock)
     await siblings.start()
 
     async with asyncio.timeout(PATIENCE_S):
@@ -30,7 +37,110 @@ async def test_one_that_cannot_be_started_is_tried_again_after_a_pause(
         await siblings.stop()
 
 
+def run_instead(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Has a script run in the place of Python; the pipe that it can tell something by."""
+    told = folder / "told"
+    os.mkfifo(told)
+    program = folder / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("TOLD", str(told))
+    return told
+
+
+async def read(pipe: Path) -> str:
+    return await asyncio.wait_for(asyncio.to_thread(pipe.read_text), PATIENCE_S)
+
+
+async def test_what_one_is_told_stands_on_its_input_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'read line; (echo "$line"; echo "$@"; env) > "$TOLD"; cat > /dev/null'
+    pipe = run_instead(script, tmp_path, monkeypatch)
+    settings = Settings(database_url="postgresql://simlet:Hidden-Password@127.0.0.1/simlet")
+    siblings = Siblings(WRITE, Told(settings, "/somewhere/writer"), 1, FakeClock())
+    await siblings.start()
+    line, arguments, *environment = (await read(pipe)).splitlines()
+    await asyncio.wait_for(siblings.stop(), PATIENCE_S)
+    told = msgspec.json.decode(line, type=Told)
+    assert told.settings.database_url == settings.database_url
+    assert told.writer == "/somewhere/writer"
+    assert arguments.split() == ["-m", *WRITE]
+    assert "Hidden-Password" not in "".join(environment)
+
+
+async def test_one_that_dies_is_started_again_after_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = run_instead('echo "$$" > "$TOLD"; exit 3', tmp_path, monkeypatch)
+    clock = FakeClock()
+    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock)
+    await siblings.start()
+    first = await read(pipe)
+    async with asyncio.timeout(PATIENCE_S):
+        await clock.wait_for_sleeping(1)
+    clock.advance(1.0)
+    assert await read(pipe) != first
+    await asyncio.wait_for(siblings.stop(), PATIENCE_S)
+
+
+async def test_one_that_does_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = run_instead('echo "$$" > "$TOLD"; exec sleep 1000', tmp_path, monkeypatch)
+    monkeypatch.setattr(module, "_KILL_AFTER_S", 0.05)
+    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, FakeClock())
+    await siblings.start()
+    pid = int(await read(pipe))
+    await asyncio.wait_for(siblings.stop(), PATIENCE_S)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
 async def test_none_are_started_where_there_is_one_process() -> None:
-    siblings = Siblings(Settings(), 0, FakeClock())
+    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 0, FakeClock())
     await siblings.start()
     await asyncio.wait_for(siblings.stop(), PATIENCE_S)
+
+
+def test_a_meeting_place_is_closed_to_others_and_gone_afterwards() -> None:
+    with meeting_place(needed=True) as address:
+        assert address is not None
+        mode = address.parent.stat()
+        assert stat.S_IMODE(mode.st_mode) == 0o700
+        assert mode.st_uid == os.getuid()
+        assert not address.exists()
+    assert not address.parent.exists()
+
+
+def test_there_is_no_meeting_place_where_none_is_needed() -> None:
+    with meeting_place(needed=False) as address:
+        assert address is None
+
+
+def test_a_meeting_place_has_room_for_a_socket_however_long_the_usual_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with meeting_place(needed=True) as address:
+        assert address is not None
+        with listening_at(address) as listener:
+            assert listener.getsockname() == str(address)
+
+
+def test_an_address_that_was_left_behind_is_taken_over() -> None:
+    with meeting_place(needed=True) as address:
+        assert address is not None
+        with pytest.raises(KeyError), listening_at(address):
+            raise KeyError
+        # The next one needs the folder.
+        assert address.exists()
+        with (
+            listening_at(address),
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor,
+        ):
+            visitor.connect(str(address))
+        assert not address.parent.exists()

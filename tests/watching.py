@@ -22,7 +22,7 @@ PAGE = 1000
 async def count(world: World, rules: Rules = RULES, page: int = PAGE) -> None:
     """Counts what the event log tells, page by page."""
     await world.db.write(events.number_events)
-    while (read := await world.db.read(read_on, page)).events:
+    while (read := await world.db.read(read_on, page)).seq != read.after:
         assert await world.db.write(watch_lines, read, rules, world.clock.now_ms())
 
 

@@ -1,10 +1,11 @@
 """What every part of a running server is handed: settings, database, clock, chance."""
 
-import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from simlet.chance import system_chance
 from simlet.clock import Clock, SystemClock
 from simlet.config import Settings
 from simlet.domain.allocate import Chance
@@ -39,28 +40,34 @@ class Runtime:
     reads: ReadNotes
 
 
-def open_settings_database(settings: Settings) -> Database:
-    """Opens the database that the settings name."""
+def open_settings_database(settings: Settings, writer: Path | None = None) -> Database:
+    """Opens the database that the settings name; `writer` as in `open_database`."""
     return open_database(
         settings.database_url,
         readers=settings.database.readers,
         group_limit=settings.database.group_limit,
         busy_timeout_s=settings.database.busy_timeout_s,
         pool_size=settings.database.pool_size,
+        writer=writer,
     )
 
 
-async def open_runtime(settings: Settings, bound_port: int) -> Runtime:
-    """Opens the database and makes what the parts need; the schema is there already."""
-    db = open_settings_database(settings)
+async def open_runtime(settings: Settings, bound_port: int, writer: Path | None = None) -> Runtime:
+    """Opens the database and makes what the parts need; the schema is there already.
+
+    Args:
+        settings: the whole tree.
+        bound_port: the port that is listened on.
+        writer: the socket of the process that writes to SQLite, where there is one.
+    """
+    db = open_settings_database(settings, writer)
     key = await db.write(signing_key, RECORDING_KEY, secrets.token_bytes(32))
     clock = SystemClock()
     return Runtime(
         settings=settings,
         db=db,
         clock=clock,
-        # Which line is drawn is no secret, and the system's own chance takes ten times as long.
-        chance=random.Random(secrets.randbits(256)).randrange,  # noqa: S311
+        chance=system_chance,
         random_bytes=secrets.token_bytes,
         recording_key=key,
         base_url=settings.recording_base(bound_port),

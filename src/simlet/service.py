@@ -2,11 +2,11 @@
 
 The web comes last and goes first: while it drains, everything behind it still works, so that no
 accepted request is dropped. The database goes last, after the last commit. Of several processes
-the first has all parts, and the others (`simlet.siblings`) the web alone.
+the first has all parts; of the others (`simlet.siblings`) one writes to SQLite for all, and the
+rest have the web alone.
 """
 
 import asyncio
-import gc
 import ipaddress
 import os
 import resource
@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -28,9 +29,10 @@ from simlet.gateways.reports import Reports
 from simlet.gateways.spool import Spool
 from simlet.gateways.supervisor import Supervisor
 from simlet.log import configure_log, get_log
+from simlet.memory import settle_memory
 from simlet.outbound import Outbound, Rules
 from simlet.runtime import Runtime, open_runtime
-from simlet.siblings import Siblings
+from simlet.siblings import SERVE_BESIDE, WRITE, Siblings, Told, meeting_place
 from simlet.store.migrate import prepare
 from simlet.web.app import App
 from simlet.web.protocol import Connection
@@ -49,7 +51,7 @@ EXIT_WITHIN_S = 9.5
 MEGABYTE = 1024 * 1024
 MOST_FILES = 1_048_576
 MOST_BY_ITSELF = 4
-"""Writers take turns, so that more processes than these hardly serve more."""
+"""On SQLite one process writes for all, so that more than these hardly serve more."""
 
 _log = get_log("service")
 
@@ -85,19 +87,20 @@ def run(settings: Settings, ready: Ready) -> None:
     uvloop.run(serve(settings, ready))
 
 
-def run_sibling(settings: Settings) -> None:
-    """Runs a further process of a server; it ends as well where its standard input ends.
+def run_sibling(told: Told) -> None:
+    """Runs a further process of a server; it ends where its standard input ends.
 
     Args:
-        settings: as the first process has them; their address names the port.
+        told: by the first process.
 
     Raises:
         DatabaseFault: the database cannot be used.
         OSError: the address cannot be listened on.
     """
+    settings = told.settings
     configure_log(settings.log.level, settings.log.format, sys.stderr)
     _allow_connections()
-    uvloop.run(_serve_beside(settings))
+    uvloop.run(_serve_beside(settings, _path(told.writer)))
 
 
 async def serve(settings: Settings, ready: Ready) -> None:
@@ -105,12 +108,20 @@ async def serve(settings: Settings, ready: Ready) -> None:
     stopping = asyncio.Event()
     count = processes(settings)
     _check_free(settings)
-    with _listening(settings, shared=count > 1) as listener, _told_by_signals(stopping):
+    with (
+        _listening(settings, shared=count > 1) as listener,
+        _told_by_signals(stopping),
+        meeting_place(needed=count > 1 and settings.database_kind == "sqlite") as address,
+    ):
         port = listener.getsockname()[1]
-        told = msgspec.structs.replace(settings, listen=_at(settings, port))
-        siblings = Siblings(told, count - 1, SystemClock())
+        there = msgspec.structs.replace(settings, listen=_at(settings, port))
+        told = Told(there, None if address is None else str(address))
+        siblings = Siblings(SERVE_BESIDE, told, count - 1, SystemClock())
+        writer = Siblings(WRITE, told, 0 if address is None else 1, SystemClock())
         async with AsyncExitStack() as stack:
-            runtime = await open_runtime(settings, port)
+            await writer.start()
+            stack.push_async_callback(writer.stop)
+            runtime = await open_runtime(settings, port, address)
             stack.push_async_callback(runtime.db.close)
             drain = _drain(runtime)
             reports = Reports(runtime)
@@ -121,7 +132,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
             for part in [*shared, *_parts(runtime), *watch, drain, supervisor, siblings, web]:
                 await part.start()
                 stack.push_async_callback(part.stop)
-            _settle_memory()
+            settle_memory()
             _log.info("started", port=port, database=settings.database_kind, processes=count)
             ready(f"http://{_at(settings, port)}")
             await stopping.wait()
@@ -130,12 +141,12 @@ async def serve(settings: Settings, ready: Ready) -> None:
     _log.info("stopped")
 
 
-async def _serve_beside(settings: Settings) -> None:
+async def _serve_beside(settings: Settings, writer: Path | None) -> None:
     stopping = asyncio.Event()
     with _listening(settings, shared=True) as listener, _told_by_signals(stopping):
         _stop_with_input(stopping)
         async with AsyncExitStack() as stack:
-            runtime = await open_runtime(settings, settings.port)
+            runtime = await open_runtime(settings, settings.port, writer)
             stack.push_async_callback(runtime.db.close)
             drain = _drain(runtime)
             reports = Reports(runtime)
@@ -144,7 +155,7 @@ async def _serve_beside(settings: Settings) -> None:
             for part in (runtime.feed, runtime.reads, noted, drain, web):
                 await part.start()
                 stack.push_async_callback(part.stop)
-            _settle_memory()
+            settle_memory()
             _log.info("sibling_started")
             await stopping.wait()
 
@@ -206,17 +217,6 @@ def _allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, granted))
 
 
-def _settle_memory() -> None:
-    """Keeps the collector from going through what stays, and lets it look less often.
-
-    Requests leave hardly any circles; with Python's own thresholds the search for them took a
-    fifteenth of a busy server's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-
-
 def _rules(settings: Settings) -> Rules:
     allowed = tuple(ipaddress.ip_network(one) for one in settings.callbacks.private_networks)
     return Rules(allowed, frozenset(settings.callbacks.ports))
@@ -256,6 +256,10 @@ def _new_socket(settings: Settings) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return made
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 @contextmanager

@@ -1,15 +1,20 @@
-"""Further processes that serve the web: Python runs one request's code at a time in each.
+"""Further processes: Python runs one request's code at a time in each.
 
-The first process does everything. Its siblings listen on the same port, where the system deals out
-new connections among them (SO_REUSEPORT), and do nothing but answer requests. They are told their
-settings on standard input, which stays open: where it ends, the first process is gone, and they
-end as well.
+The first process does everything but to write to SQLite, which is done by one for all. Its siblings
+listen on the same port, where the system deals out new connections among them (SO_REUSEPORT), and
+do nothing but answer requests. All are told what they need on standard input, which stays open:
+where it ends, the first process is gone, and they end as well.
 """
 
 import asyncio
 import contextlib
+import os
+import socket
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -17,23 +22,40 @@ from simlet.clock import Clock
 from simlet.config import Settings
 from simlet.log import get_log
 
-COMMAND = "serve-sibling"
+SERVE_BESIDE = ("simlet", "serve-sibling")
+WRITE = ("simlet.writer",)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _KILL_AFTER_S = 9.0
+_LONGEST_FOLDER = 80
+_ALWAYS_THERE = "/tmp"  # noqa: S108 - what is made in it is closed to others
 
 _log = get_log("siblings")
 
 
-@dataclass(slots=True)
-class Siblings:
-    """The other processes: started, started again when they die, stopped.
+class Told(msgspec.Struct, frozen=True):
+    """What a further process is told.
 
     Attributes:
         settings: whose address names the port that the first process listens on.
-        count: how many.
+        writer: the socket of the process that writes to SQLite; None where each writes by itself.
     """
 
     settings: Settings
+    writer: str | None = None
+
+
+@dataclass(slots=True)
+class Siblings:
+    """Processes of one kind: started, started again when they die, stopped.
+
+    Attributes:
+        program: the module that they run, and its arguments.
+        told: what they are told.
+        count: how many.
+    """
+
+    program: tuple[str, ...]
+    told: Told
     count: int
     clock: Clock
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -48,8 +70,7 @@ class Siblings:
         """Tells them to stop, without waiting for it."""
         self._dismissed.set()
         for process in self._processes:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+            _close_input(process)
 
     async def stop(self) -> None:
         """Ends when they have ended; one that does not is killed."""
@@ -73,7 +94,9 @@ class Siblings:
                 return
             lasted_s = self.clock.monotonic_s() - started_s
             pause_s = _FIRST_PAUSE_S if lasted_s > _LONGEST_PAUSE_S else pause_s
-            _log.error("sibling_ended", status=status, again_in_s=pause_s)
+            _log.error(
+                "sibling_ended", program=" ".join(self.program), status=status, again_in_s=pause_s
+            )
             await self._pause(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
@@ -90,7 +113,7 @@ class Siblings:
     async def _run_one(self) -> int:
         """Runs a sibling until it ends; its exit status."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "simlet", COMMAND,
+            sys.executable, "-m", *self.program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the first process's to hear
@@ -99,10 +122,52 @@ class Siblings:
         try:
             assert process.stdin is not None  # noqa: S101 - a pipe was asked for
             with contextlib.suppress(ConnectionError):
-                process.stdin.write(msgspec.json.encode(self.settings) + b"\n")
+                process.stdin.write(msgspec.json.encode(self.told) + b"\n")
                 await process.stdin.drain()
             if self._dismissed.is_set():
-                process.terminate()
+                _close_input(process)
             return await process.wait()
         finally:
             self._processes.discard(process)
+
+
+def _close_input(process: asyncio.subprocess.Process) -> None:
+    """Says that it is over. A signal would not do: whoever stops a service sends it to all."""
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+@contextlib.contextmanager
+def meeting_place(*, needed: bool) -> Iterator[Path | None]:
+    """Where the process that writes to SQLite will listen: in a folder that is closed to others.
+
+    None where it is not needed: PostgreSQL writes for all, and one process writes for itself.
+    """
+    if not needed:
+        yield None
+        return
+    # The address of a socket has room for 107 bytes.
+    usual = tempfile.gettempdir()
+    parent = usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else _ALWAYS_THERE
+    with tempfile.TemporaryDirectory(prefix="simlet-", dir=parent) as folder:
+        yield Path(folder) / "writer"
+
+
+@contextlib.contextmanager
+def listening_at(address: Path) -> Iterator[socket.socket]:
+    """Listens at a meeting place, which is removed when all is well at the end.
+
+    Then those who meet there have gone; the one that made it may have been killed.
+
+    Raises:
+        OSError: it cannot be listened on.
+    """
+    # One that ended unexpectedly has left its address behind.
+    address.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(address))
+        listener.listen()
+        yield listener
+    with contextlib.suppress(OSError):
+        address.unlink()
+        address.parent.rmdir()

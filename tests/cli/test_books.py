@@ -1,7 +1,7 @@
 """`simlet books`."""
 
+import apsw
 import msgspec
-from pysqlite3 import dbapi2 as sqlite3
 
 from cli.shell import Shell, row
 
@@ -17,9 +17,8 @@ def test_books_agree_after_money_moved(any_shell: Shell) -> None:
 
 def test_a_figure_that_does_not_agree_is_named_and_is_the_exit_code(shell: Shell) -> None:
     shell.dealer(amount=1000)
-    connection = sqlite3.connect(shell.url.removeprefix("sqlite:///"))
+    connection = apsw.Connection(shell.url.removeprefix("sqlite:///"))
     connection.execute("UPDATE accounts SET available_dong = 999")
-    connection.commit()
     connection.close()
     found = shell.json("books", "check", code=1)
     assert found["agree"] is False

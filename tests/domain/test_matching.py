@@ -1,4 +1,3 @@
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -35,7 +34,7 @@ SENDER, TEXT = "Yahoo", "Your code is 123456"
 def candidate(
     rental_id: int, rules: Rules = BY_SENDER, state: RentalState = RentalState.WAITING
 ) -> Candidate:
-    return Candidate(replace(RENTAL, id=rental_id, state=state), rules)
+    return Candidate(RENTAL._replace(id=rental_id, state=state), rules)
 
 
 def owner_id(*candidates: Candidate) -> int | None:
@@ -174,8 +173,7 @@ def tenant(
     rules: Rules = BY_SENDER,
     state: RentalState = RentalState.WAITING,
 ) -> Candidate:
-    rental = replace(
-        RENTAL,
+    rental = RENTAL._replace(
         id=rental_id,
         account_id=account_id,
         service_id=rental_id,

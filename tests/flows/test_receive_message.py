@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from simlet.domain.errors import Refused
@@ -508,7 +506,7 @@ async def test_a_call_and_a_text_of_the_same_id_are_two(world: World) -> None:
     inbound = Inbound(MessageKind.SMS, "+84967000001", "Yahoo", CODE, None, "17")
 
     await world.receive(inbound, gateway_id)
-    second = await world.receive(replace(inbound, kind=MessageKind.CALL), gateway_id)
+    second = await world.receive(inbound._replace(kind=MessageKind.CALL), gateway_id)
 
     assert not second.duplicate
 

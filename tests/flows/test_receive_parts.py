@@ -1,4 +1,4 @@
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -40,7 +40,7 @@ class Desk:
         self, text: str, number: int, total: int = 2, reference: int = 7, **changes: Any
     ) -> Inbound:
         whole = Inbound(MessageKind.SMS, NUMBER, "Yahoo", text, self.world.clock.now_ms())
-        return replace(whole, part=Part(reference, total, number), **changes)
+        return whole._replace(part=Part(reference, total, number), **changes)
 
     async def receive(self, *inbounds: Inbound) -> list[Any]:
         return [await self.world.receive(one, None) for one in inbounds]
@@ -105,7 +105,7 @@ async def test_the_same_part_under_another_id_is_another_part(desk: Desk) -> Non
     hello = desk.part("Hello from Yahoo, your ", 1, sent_at_ms=None)
     first = desk.part("code is 486001", 2, sent_at_ms=None, source_id="2")
     second = desk.part("code is 486002", 2, sent_at_ms=None, source_id="4")
-    one, three = replace(hello, source_id="1"), replace(hello, source_id="3")
+    one, three = hello._replace(source_id="1"), hello._replace(source_id="3")
     receipts = await desk.receive(one, one, first, three, second)
 
     assert [receipt.duplicate for receipt in receipts] == [False, True, False, False, False]
@@ -333,7 +333,7 @@ async def test_each_part_is_an_event_without_its_text(desk: Desk) -> None:
 
 async def test_a_sim_is_known_by_its_iccid(desk: Desk) -> None:
     (row,) = await desk.world.rows("SELECT iccid FROM lines")
-    sms = replace(desk.part("Yahoo 486460", 1), part=None, to="", iccid=row[0])
+    sms = desk.part("Yahoo 486460", 1)._replace(part=None, to="", iccid=row[0])
     (receipt,) = await desk.receive(sms)
 
     assert receipt.rental_id == desk.rental_id
@@ -342,7 +342,7 @@ async def test_a_sim_is_known_by_its_iccid(desk: Desk) -> None:
 
 
 async def test_what_comes_on_an_unknown_sim_is_in_quarantine(desk: Desk) -> None:
-    sms = replace(desk.part("hello", 1), part=None, to="", iccid="89840000000000000999")
+    sms = desk.part("hello", 1)._replace(part=None, to="", iccid="89840000000000000999")
     (receipt,) = await desk.receive(sms)
 
     assert receipt.quarantine is Quarantine.UNKNOWN_NUMBER
@@ -351,7 +351,7 @@ async def test_what_comes_on_an_unknown_sim_is_in_quarantine(desk: Desk) -> None
 
 
 async def test_a_damaged_message_is_for_the_operator_alone(desk: Desk) -> None:
-    raw = replace(desk.part("0791 Yahoo 486460", 1), part=None, damaged=True)
+    raw = desk.part("0791 Yahoo 486460", 1)._replace(part=None, damaged=True)
     (receipt,) = await desk.receive(raw)
 
     assert receipt.quarantine is Quarantine.DAMAGED
@@ -382,7 +382,7 @@ async def test_only_equipment_that_holds_the_sim_proves_whose_it_is(desk: Desk) 
     (row,) = await desk.world.rows(f"SELECT iccid FROM lines WHERE number = '{OTHER}'")
     told = Inbound(MessageKind.SMS, "", "Yahoo", "code 486460", None, "1", iccid=row[0])
 
-    (said, held) = await desk.receive(told, replace(told, source_id="2", has_sim=True))
+    (said, held) = await desk.receive(told, told._replace(source_id="2", has_sim=True))
     assert said.quarantine is Quarantine.OTHER_GATEWAY
     assert held.quarantine is Quarantine.NO_RENTAL
 

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,9 +130,9 @@ async def test_another_number_or_service_is_not_rented_again(world: World) -> No
     await world.lines("0967000002")
 
     for changed in (
-        replace(earlier, number="+84967000002"),
-        replace(earlier, service_id=5),
-        replace(earlier, id=earlier.id + 1),
+        earlier._replace(number="+84967000002"),
+        earlier._replace(service_id=5),
+        earlier._replace(id=earlier.id + 1),
     ):
         assert await refusal_of_rent_again(world, dealer, changed) is errors.OUT_OF_STOCK
 
@@ -199,7 +198,7 @@ async def test_after_an_expiry_the_line_is_still_used_for_everybody_else(world: 
 
 async def test_refusals_come_in_the_order_of_the_contract(world: World) -> None:
     dealer, earlier = await received_rental(world, balance_dong=940, waiting_limit=1)
-    wrong = replace(earlier, number="+84967000009")
+    wrong = earlier._replace(number="+84967000009")
     await world.db.write(pause_service, 4, paused=True, now_ms=world.clock.now_ms())
     assert await refusal_of_rent_again(world, dealer, wrong) is errors.SERVICE_UNAVAILABLE
     await world.db.write(pause_service, 4, paused=False, now_ms=world.clock.now_ms())
@@ -237,7 +236,7 @@ async def test_an_order_id_with_other_content_is_refused(world: World) -> None:
     await world.rent_again(dealer, earlier, order=ORDER)
 
     with pytest.raises(Refused) as refused:
-        await world.rent_again(dealer, earlier, order=replace(ORDER, content_hash=b"else"))
+        await world.rent_again(dealer, earlier, order=ORDER._replace(content_hash=b"else"))
 
     assert refused.value.refusal is errors.ORDER_REUSED
 

@@ -653,7 +653,7 @@ async def test_an_order_id_with_other_content_is_refused(world: World) -> None:
     await world.rent(dealer, 4, order=ORDER)
 
     with pytest.raises(Refused) as refused:
-        await world.rent(dealer, 4, order=replace(ORDER, content_hash=b"something else"))
+        await world.rent(dealer, 4, order=ORDER._replace(content_hash=b"something else"))
 
     assert refused.value.refusal is errors.ORDER_REUSED
     assert (await world.account(dealer)).waiting_count == 1

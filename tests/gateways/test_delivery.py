@@ -85,8 +85,8 @@ class Moody:
     def _is_bad(self, call: Any) -> bool:
         if not self.bad:
             return False
-        _, ((arrival, _), *_), _ = call.args
-        return arrival.inbound.text in self.bad
+        ((_, inbound, *_),) = call.args
+        return inbound.text in self.bad
 
     async def read(self, call: Call) -> Any:
         return await self.engine.read(call)
@@ -169,6 +169,11 @@ async def post(world: World, tmp_path: Path) -> AsyncIterator[Post]:
         yield post
 
 
+def keep_with(monkeypatch: pytest.MonkeyPatch, flow: Callable[..., Receipt]) -> None:
+    """Has another flow keep the messages."""
+    monkeypatch.setattr(delivery, "receive_read", lambda tx, one: flow(tx, *one))
+
+
 def failing_for(texts: set[str], error: Exception) -> Callable[..., Receipt]:
     """The flow, with a fault for some messages."""
 
@@ -209,7 +214,7 @@ async def test_a_message_for_the_line_of_another_gateway_is_refused(
     def receive(*_: object) -> Receipt:
         return Receipt(1, duplicate=False, quarantine=Quarantine.OTHER_GATEWAY)
 
-    monkeypatch.setattr(delivery, "receive_message", receive)
+    keep_with(monkeypatch, receive)
     assert await post.deliver([sms("theirs")]) == [REFUSED]
 
 
@@ -217,7 +222,7 @@ async def test_what_the_rules_refuse_fails_and_is_not_spooled(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = failing_for({"bad"}, Refused(RENTAL_CLOSED))
-    monkeypatch.setattr(delivery, "receive_message", flow)
+    keep_with(monkeypatch, flow)
     assert await post.deliver([sms("bad"), sms("good")]) == [FAILED, KEPT]
     assert post.spool.waiting == 0
 
@@ -471,7 +476,7 @@ async def test_parts_that_are_written_twice_make_one_message(
         post.moody.open.clear()
         for number in (1, 2):
             part = sms(f"{number}", sent_at_ms=sent_at_ms, part=Part(7, 2, number))
-            assert await post.deliver([replace(part, source_id=None)]) == [KEPT]
+            assert await post.deliver([part._replace(source_id=None)]) == [KEPT]
         post.moody.open.set()
         await post.drained()
         assert await post.bodies() == ["12"]
@@ -568,7 +573,7 @@ async def test_a_message_that_fails_for_itself_is_set_aside_and_the_others_go_on
     post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = failing_for({"bad"}, ValueError("of Hidden text"))
-    monkeypatch.setattr(delivery, "receive_message", flow)
+    keep_with(monkeypatch, flow)
     assert await post.deliver([sms("bad")]) == [KEPT]
     assert await post.deliver([sms("one"), sms("two")]) == [KEPT, KEPT]
     await post.drained()
@@ -604,7 +609,7 @@ async def test_what_was_set_aside_is_erased_when_texts_are(post: Post, tmp_path:
 async def test_a_lone_message_that_fails_waits_as_the_database_may_be_at_fault(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "receive_message", failing_for({"bad"}, ValueError()))
+    keep_with(monkeypatch, failing_for({"bad"}, ValueError()))
     await post.deliver([sms("bad")])
     for _ in range(POISON_TRIES * 2):
         await post.pause()
@@ -658,7 +663,7 @@ async def test_what_the_rules_refuse_at_last_is_set_aside_at_once(
     await post.deliver([sms("bad"), sms("good")])
     await post.pause()
     flow = failing_for({"bad"}, Refused(RENTAL_CLOSED))
-    monkeypatch.setattr(delivery, "receive_message", flow)
+    keep_with(monkeypatch, flow)
     post.moody.fault = None
     await post.drained()
     assert await post.bodies() == ["good"]
@@ -675,7 +680,7 @@ async def test_what_turns_out_to_be_another_gateways_is_done_and_told(
     def receive(*_: object) -> Receipt:
         return Receipt(1, duplicate=False, quarantine=Quarantine.OTHER_GATEWAY)
 
-    monkeypatch.setattr(delivery, "receive_message", receive)
+    keep_with(monkeypatch, receive)
     post.moody.fault = None
     with capture_logs() as lines:
         await post.drained()

@@ -2,11 +2,11 @@
 
 import sys
 
-from pysqlite3 import dbapi2 as sqlite3
+import apsw
 
 
 def main(path: str) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = apsw.Connection(path)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO cursors (name, seq) VALUES ('theirs', 1)")
     sys.stdout.write("writing\n")

@@ -7,13 +7,14 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import apsw
 import psycopg
 import pytest
-from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.domain.errors import OUT_OF_STOCK, Refused
-from simlet.store.database import Database, open_database, sqlite_path
+from simlet.store.database import Database, open_database
 from simlet.store.sql import DatabaseFault, Raised, Sql, Tx
+from simlet.store.sqlite_file import sqlite_path
 from simlet.testing.gate import Gate
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +101,7 @@ def count(tx: Tx) -> int:
 def told(outcome: object) -> object:
     """A result as it is; of an error, what sort it is."""
     error = outcome.error if isinstance(outcome, Raised) else outcome
-    if isinstance(error, (sqlite3.IntegrityError, psycopg.IntegrityError)):
+    if isinstance(error, (apsw.ConstraintError, psycopg.IntegrityError)):
         return "the schema refused"
     return type(error) if isinstance(error, Exception) else error
 

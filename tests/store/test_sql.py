@@ -3,16 +3,17 @@ from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
+import apsw
 import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pysqlite3 import dbapi2 as sqlite3
 
 import simlet.store
 from simlet.store import stock
-from simlet.store.database import Database, sqlite_path
+from simlet.store.database import Database
 from simlet.store.sql import Sql, Tx
+from simlet.store.sqlite_file import sqlite_path
 
 STATEMENT = Sql(
     "SELECT CAST(:small AS BIGINT) + CAST(:big_2 AS BIGINT), 7 % 4, 'at :noon', ':own', 100"
@@ -27,8 +28,21 @@ def row_of(tx: Tx, statement: Sql, inputs: dict[str, int]) -> list[object]:
 
 def test_an_input_is_spelled_as_each_driver_wants_it() -> None:
     statement = Sql("SELECT a FROM t WHERE b = :first AND c IN (:c_2, :third)")
-    assert statement.sqlite == "SELECT a FROM t WHERE b = :first AND c IN (:c_2, :third)"
+    assert statement.sqlite == "SELECT a FROM t WHERE b = ?1 AND c IN (?2, ?3)"
     assert statement.postgres == "SELECT a FROM t WHERE b = %(first)s AND c IN (%(c_2)s, %(third)s)"
+
+
+def test_inputs_are_handed_over_in_the_order_of_their_numbers() -> None:
+    several = Sql("SELECT a FROM t WHERE b = :b AND c = :a AND d = :b AND e = ':e'")
+    assert several.sqlite == "SELECT a FROM t WHERE b = ?1 AND c = ?2 AND d = ?1 AND e = ':e'"
+    assert several.in_order({"a": 1, "b": 2, "more": 3}) == (2, 1)
+    assert Sql("SELECT :only").in_order({"only": "x"}) == ("x",)
+    assert Sql("SELECT 1").in_order({}) == ()
+
+
+def test_an_input_that_is_missing_is_a_fault() -> None:
+    with pytest.raises(KeyError):
+        Sql("SELECT :a, :b").in_order({"a": 1})
 
 
 def test_a_cast_is_no_input() -> None:
@@ -52,8 +66,8 @@ def test_a_percent_sign_is_doubled_for_postgresql_alone() -> None:
 )
 def test_only_the_inputs_differ_once_the_driver_has_read_a_statement(parts: list[str]) -> None:
     statement = Sql(" ".join(parts))
-    as_run = statement.postgres.replace("%(a)s", ":a").replace("%%", "%")
-    assert as_run.replace("FOR NO KEY UPDATE", "") == statement.sqlite
+    as_run = statement.postgres.replace("%(a)s", "?1").replace("%%", "%")
+    assert as_run.replace("FOR NO KEY UPDATE", "").rstrip() == statement.sqlite
 
 
 @pytest.mark.parametrize("word", ["for_update", "for_update_of_r", "skip_locked", "lock_stock"])
@@ -124,10 +138,12 @@ def test_no_word_of_a_statement_is_left_unknown() -> None:
 
 
 def test_every_statement_fits_the_tables_of_sqlite(sqlite_url: str) -> None:
-    connection = sqlite3.connect(str(sqlite_path(sqlite_url)))
+    connection = apsw.Connection(str(sqlite_path(sqlite_url)))
     try:
         for _, statement in statements():
-            connection.execute("EXPLAIN " + statement.sqlite, inputs_of(statement)).fetchall()
+            connection.execute(
+                "EXPLAIN " + statement.sqlite, statement.in_order(inputs_of(statement))
+            ).fetchall()
     finally:
         connection.close()
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import anyio
 import anyio.lowlevel
+import apsw
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.domain.allocate import BLOCK_LINES, block_of, line_at, place_of
 from simlet.domain.numbering import Filters
@@ -26,11 +26,11 @@ from simlet.domain.service import Category, Prices, Rules, Service
 from simlet.flows.manage_lines import retire_line
 from simlet.flows.manage_services import add_service as add_service_flow
 from simlet.store import lines, services, stock
-from simlet.store.database import Database, open_database, sqlite_path
+from simlet.store.database import Database, open_database
 from simlet.store.lines import NewLine
 from simlet.store.postgres import PostgresTx
 from simlet.store.sql import Sql, Tx
-from simlet.store.sqlite import SqliteTx
+from simlet.store.sqlite_file import SqliteTx, sqlite_path
 from simlet.testing.gate import Gate
 
 CELL = ("01", 3, "96")
@@ -99,7 +99,7 @@ def blocks_of_pages(
 
 @contextmanager
 def sqlite_transaction(url: str) -> Iterator[Tx]:
-    connection = sqlite3.connect(str(sqlite_path(url)), isolation_level=None)
+    connection = apsw.Connection(str(sqlite_path(url)))
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("BEGIN")
     try:

@@ -88,9 +88,11 @@ async def all_told(url: str, consumer: Consumer) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("kind", "rounds"), [("sqlite", 6), ("postgres", 3)])
+@pytest.mark.parametrize(
+    ("kind", "rounds", "processes"), [("sqlite", 6, 1), ("sqlite", 3, 2), ("postgres", 3, 1)]
+)
 async def test_every_event_is_told_whenever_the_server_is_killed(
-    kind: str, rounds: int, request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, rounds: int, processes: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     url = request.getfixturevalue(f"{kind}_url")
     random = Random(20261123)
@@ -99,7 +101,12 @@ async def test_every_event_is_told_whenever_the_server_is_killed(
         async with _world(url) as world:
             await endpoint(world, installed.dealer, url=consumer.url)
         shop = Shop(installed, random)
-        async with nursery_of(url, tmp_path, callbacks_private_networks="127.0.0.0/8") as nursery:
+        async with nursery_of(
+            url,
+            tmp_path,
+            callbacks_private_networks="127.0.0.0/8",
+            web_processes=processes,
+        ) as nursery:
             for _ in range(rounds):
                 server = await nursery.start()
                 await _kill_at_work(shop, server, shop.acknowledged + random.randint(20, 90))

@@ -6,7 +6,6 @@ Every story counts what came of it, and has the books and the stock reckoned ane
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
-from dataclasses import replace
 
 import pytest
 
@@ -177,7 +176,7 @@ async def test_of_one_order_id_with_two_contents_at_once_one_is_refused(crowd: W
     await crowd.service(4)
     await crowd.lines(*numbers(10))
     dealer = await crowd.dealer(balance_dong=100_000)
-    orders = [ORDER, replace(ORDER, content_hash=b"something else")]
+    orders = [ORDER, ORDER._replace(content_hash=b"something else")]
 
     rented, refusals = await at_once(
         crowd.rent(dealer, 4, order=orders[one % 2]) for one in range(12)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import msgspec
@@ -156,6 +156,13 @@ async def _world(url: str) -> AsyncIterator[World]:
         await db.close()
 
 
+class Addressed(Protocol):
+    """A server that has an address."""
+
+    @property
+    def address(self) -> str: ...
+
+
 @dataclass
 class Shop:
     """Dealers and gateways at work: what they were answered is written down here.
@@ -181,7 +188,7 @@ class Shop:
     def acknowledged(self) -> int:
         return len(self.rented) + len(self.kept) + len(self.codes) + len(self.refunded)
 
-    async def work(self, server: Server) -> None:
+    async def work(self, server: Addressed) -> None:
         """Works until the server is gone."""
         self.address = server.address
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S)) as self.client:
@@ -249,7 +256,7 @@ class Shop:
         async with self.client.post(url, headers=headers, json=messages) as answer:
             return answer.status, await answer.json()
 
-    async def check(self, server: Server) -> None:
+    async def check(self, server: Addressed) -> None:
         """Everything that was acknowledged is there, as it was acknowledged."""
         self.address = server.address
         async with aiohttp.ClientSession() as self.client:
@@ -287,15 +294,17 @@ async def books_are_right(url: str) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("kind", "rounds"), [("sqlite", 20), ("postgres", 6)])
+@pytest.mark.parametrize(
+    ("kind", "rounds", "processes"), [("sqlite", 20, 1), ("sqlite", 4, 2), ("postgres", 6, 1)]
+)
 async def test_a_server_that_is_killed_loses_nothing_it_acknowledged(
-    kind: str, rounds: int, request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, rounds: int, processes: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     url = request.getfixturevalue(f"{kind}_url")
     random = Random(20261123)
     shop = Shop(await install(url, waiting_s=1), random)
     told: Counter[str] = Counter()
-    async with nursery_of(url, tmp_path) as nursery:
+    async with nursery_of(url, tmp_path, web_processes=processes) as nursery:
         for _ in range(rounds):
             server = await nursery.start()
             await shop.check(server)

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from yarl import URL
 
+from simlet.siblings import SERVE_BESIDE, WRITE
 from simlet.store.database import open_database
 from simlet.testing.world import Dealer, World
 
@@ -39,15 +40,37 @@ class Server:
 
     @property
     def siblings(self) -> list[int]:
-        """The ids of the other processes."""
+        """The ids of the other processes that serve the web."""
+        return self._children(SERVE_BESIDE)
+
+    @property
+    def writers(self) -> list[int]:
+        """The ids of the processes that write to SQLite for the others: one, or none."""
+        return self._children(WRITE)
+
+    @property
+    def others(self) -> list[int]:
+        """The ids of all processes but the first."""
+        return [*self.siblings, *self.writers]
+
+    def _children(self, program: tuple[str, ...]) -> list[int]:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(one) for one in path.read_text().split()]
+        pids = [int(one) for one in path.read_text().split()]
+        return [pid for pid in pids if program[-1] in _words(pid)]
 
     def listening(self) -> int:
         """How many sockets listen on its port."""
         port = f":{URL(self.address).port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return sum(row[1].endswith(port) and row[3] == LISTENS for row in rows)
+
+
+def _words(pid: int) -> list[str]:
+    """The words with which a process was started; none of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -65,12 +88,15 @@ def gone(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def serving(url: str, folder: Path, processes: int = 2) -> AsyncIterator[Server]:
+async def serving(
+    url: str, folder: Path, processes: int = 2, **others: object
+) -> AsyncIterator[Server]:
     plain = {name: text for name, text in os.environ.items() if not name.startswith("SIMLET_")}
     env = plain | {
         "SIMLET_DATABASE_URL": url,
         "SIMLET_LISTEN": "127.0.0.1:0",
         "SIMLET_WEB_PROCESSES": str(processes),
+        **{name: str(value) for name, value in others.items()},
     }
     command = [sys.executable, "-m", "simlet", "serve", "--json"]
     with (folder / "server.log").open("ab") as log:
@@ -130,19 +156,28 @@ async def test_all_processes_end_in_time_when_the_first_is_told_to(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     async with serving(sqlite_url, tmp_path, processes=3) as server:
-        siblings = server.siblings
+        siblings, writers = server.siblings, server.writers
         server.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(server.process.wait(), ENDS_WITHIN_S) == 0
-        assert len(siblings) == 2
-        assert all(map(gone, siblings))
+        assert (len(siblings), len(writers)) == (2, 1)
+        assert all(map(gone, [*siblings, *writers]))
+
+
+async def test_the_others_do_not_hear_what_a_terminal_sends_to_the_first(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with serving(sqlite_url, tmp_path) as server:
+        groups = {os.getpgid(pid) for pid in (server.process.pid, *server.others)}
+        assert len(groups) == 3
 
 
 async def test_when_the_first_is_killed_the_others_end(sqlite_url: str, tmp_path: Path) -> None:
     async with serving(sqlite_url, tmp_path) as server:
-        siblings = server.siblings
+        others = server.others
+        assert len(others) == 2
         server.process.kill()
         await server.process.wait()
-        await until(lambda: all(map(gone, siblings)))
+        await until(lambda: all(map(gone, others)))
 
 
 async def test_one_that_is_killed_is_started_again(sqlite_url: str, tmp_path: Path) -> None:

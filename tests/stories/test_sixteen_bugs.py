@@ -21,7 +21,8 @@ from simlet.flows.expire_rentals import expire_rentals
 from simlet.flows.hold import Order
 from simlet.flows.top_up import top_up
 from simlet.store import books
-from simlet.store.database import open_database, sqlite_path
+from simlet.store.database import open_database
+from simlet.store.sqlite_file import sqlite_path
 from simlet.store.tables import metadata
 from simlet.testing.world import World
 

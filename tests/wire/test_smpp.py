@@ -166,6 +166,21 @@ def _status_of(body: bytes) -> Status | None:
     return None
 
 
+def _texts_of(place: int, octets: int) -> bytes:
+    """A `deliver_sm` with a text so long at one of its five places."""
+    texts = [b"", b"GRAB", b"84912345678", b"", b""]
+    texts[place] = b"1" * octets
+    service_type, source, destination, schedule, validity = (text + b"\0" for text in texts)
+    addresses = service_type + b"\5\0" + source + b"\1\1" + destination
+    return addresses + b"\0\0\0" + schedule + validity + b"\0\0\0\0\2Ma"
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_text_has_64_octets_at_most(place: int) -> None:
+    assert decode_deliver_sm(_texts_of(place, 64)).content == b"Ma"
+    assert _status_of(_texts_of(place, 65)) is Status.ESME_RINVPARLEN
+
+
 def test_octets_of_nothing_behind_the_last_parameter_are_passed_over() -> None:
     message = ShortMessage(0, b"GRAB", b"84912345678", 0, 0, b"Ma 1", {Tag.MESSAGE_STATE: b"\2"})
     body = encode_deliver_sm(message, 1)[16:]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, Part
+from simlet.domain.phone import parse_destination
 from simlet.wire.smpp import ShortMessage, Tag
 from simlet.wire.smpp_message import (
     ALPHABETS,
@@ -266,3 +267,9 @@ def test_any_message_is_read_and_can_be_kept(
     assert one.source_id
     if one.part is None:
         (one.text + one.sender).encode()  # which no lone half of a pair would bear
+
+
+@given(st.from_regex(r"\+?(84|0)?[0-9]{9,10}", fullmatch=True, alphabet="+0123456789"))
+def test_the_usual_spelling_of_a_number_is_read_as_any_other(to: str) -> None:
+    expected = parse_destination(to)
+    assert read(to=to.encode()).to == expected

@@ -7,6 +7,7 @@ its own statuses and texts in one place of its own. Everything that is not a ref
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Kind(Enum):
@@ -52,6 +53,14 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
         super().__init__(refusal.code)
         self.refusal = refusal
         self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it travels to another process, where it is a refusal of the same entry.
+
+        Raises:
+            KeyError: its entry does not stand in the catalogue.
+        """
+        return _refused, (_BY_CODE[self.refusal.code].code, self.details)
 
     @property
     def sentence(self) -> str:
@@ -320,3 +329,9 @@ def invalid(name: str, reason: str) -> Refused:
 CATALOGUE: tuple[Refusal, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Refusal)
 )
+_BY_CODE = {refusal.code: refusal for refusal in CATALOGUE}
+
+
+def _refused(code: str, details: dict[str, str | int]) -> Refused:
+    """A refusal that comes from another process, with the entry of this one's catalogue."""
+    return Refused(_BY_CODE[code], **details)

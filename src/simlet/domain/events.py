@@ -1,7 +1,9 @@
 """The kinds of events: every change of a rental, a message, money or an account is one."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 
 class EventKind(Enum):
@@ -54,8 +56,7 @@ class EventKind(Enum):
     GATEWAY_UP = "gateway.up"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One line of the event log. `data` never holds a secret, a code, a text or a number."""
 
     kind: EventKind
@@ -63,7 +64,7 @@ class Event:
     account_id: int | None = None
     rental_id: int | None = None
     message_id: int | None = None
-    data: dict[str, str | int | bool | None] = field(default_factory=dict)
+    data: Mapping[str, str | int | bool | None] = MappingProxyType({})
 
 
 DEALER_EVENTS: frozenset[EventKind] = frozenset(

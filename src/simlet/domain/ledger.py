@@ -5,8 +5,8 @@ and so goes below zero; an account's `available` never does. The reference of a 
 a rental has one hold, and one close, which is a settle or a release.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 WORLD = "world"
 REVENUE = "house:revenue"
@@ -21,8 +21,7 @@ class PostingKind(Enum):
     RELEASE = "release"
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One movement; `amount_dong` is above 0 and the two sides differ."""
 
     reference: str

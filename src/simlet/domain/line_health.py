@@ -7,6 +7,7 @@ at once or after a while; `look_at` is that look, and nothing else moves a line.
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from simlet.domain.health import Reception
 
@@ -149,8 +150,7 @@ def day_of(at_ms: int) -> int:
     return (at_ms + _VIETNAM_MS) // _DAY_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What came of a line's or a gateway's rentals and messages.
 
     Attributes:
@@ -170,18 +170,16 @@ class Record:
 
     def after_message(self, at_ms: int) -> "Record":
         """With a message: whatever it says, it shows that messages reach the line."""
-        day = day_of(at_ms)
+        today = day_of(at_ms)
         heard_at_ms = at_ms if self.heard_at_ms is None else max(at_ms, self.heard_at_ms)
-        heard = replace(self, heard_at_ms=heard_at_ms, fails_in_row=0, rests=0)
-        if day < self.day:
-            return heard
-        before = self.messages_today if day == self.day else 0
-        return replace(heard, day=day, messages_today=before + 1)
+        day, count = self.day, self.messages_today
+        if today >= day:
+            day, count = today, 1 if today > day else count + 1
+        return Record(heard_at_ms, day, count, 0, 0, self.released_dong)
 
     def after_failure(self, released_dong: int) -> "Record":
         """With a rental that expired, and no message came while it was open."""
-        return replace(
-            self,
+        return self._replace(
             fails_in_row=self.fails_in_row + 1,
             released_dong=self.released_dong + released_dong,
         )

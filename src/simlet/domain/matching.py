@@ -10,7 +10,8 @@ is the earlier one's. It may be lost on a rental that is over, and is never give
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from simlet.domain.patterns import compile_pattern
 from simlet.domain.phone import normalise_sender
@@ -19,10 +20,10 @@ from simlet.domain.service import Rules
 
 NO_FIT = 0
 _CATCH_ALL, _TEXT, _SENDER, _BOTH = 1, 2, 3, 4
+_KEPT_RULES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A rental that may own the message, with the rules of its service."""
 
     rental: Rental
@@ -31,20 +32,31 @@ class Candidate:
 
 def narrowness(rules: Rules, sender: str, text: str) -> int:
     """How narrowly a message fits a service; `NO_FIT` when it does not."""
-    wanted = normalise_sender(sender)
-    by_sender = any(normalise_sender(one) == wanted for one in rules.senders)
-    by_text = any(compile_pattern(one).matches(text) for one in rules.texts)
+    by_sender = normalise_sender(sender) in _normalised(rules.senders)
+    by_text = bool(rules.texts) and _found(rules.texts, text)
     if by_sender or by_text:
         return _BOTH if by_sender and by_text else _SENDER if by_sender else _TEXT
     return _CATCH_ALL if rules.catch_all else NO_FIT
 
 
+def _found(patterns: tuple[str, ...], text: str) -> bool:
+    return any(compile_pattern(one).matches(text) for one in patterns)
+
+
+@lru_cache(maxsize=_KEPT_RULES)
+def _normalised(senders: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(normalise_sender, senders))
+
+
 def choose_owner(candidates: Iterable[Candidate], sender: str, text: str) -> Candidate | None:
     """The owner among rentals that were open when the message was sent; None when none fits."""
-    fitting = [(narrowness(one.rules, sender, text), one) for one in candidates]
-    fitting = [pair for pair in fitting if pair[0] != NO_FIT]
-    if not fitting:
-        return None
+    fitting = [
+        (width, one)
+        for one in candidates
+        if (width := narrowness(one.rules, sender, text)) != NO_FIT
+    ]
+    if len(fitting) <= 1:
+        return fitting[0][1] if fitting else None
     fitting = [pair for pair in fitting if not _follows_another(pair[1], fitting)]
     return max(fitting, key=lambda pair: (pair[0], *_turn(pair[1].rental)))[1]
 

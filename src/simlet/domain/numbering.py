@@ -5,7 +5,7 @@ certain about the network, and is only a filter on the number's digits.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simlet.domain.errors import invalid
 
@@ -23,8 +23,7 @@ _PREFIX = re.compile(r"0?([1-9]\d{0,8})")
 _NETWORK_NAME = re.compile(r"[A-Z0-9][A-Z0-9 ._-]{0,31}")
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(NamedTuple):
     """What a dealer asks of the line: all of it must fit.
 
     Attributes:
@@ -36,6 +35,11 @@ class Filters:
     networks: tuple[int, ...] = ()
     wanted: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
+
+    @property
+    def any_line(self) -> bool:
+        """Whether every line fits."""
+        return not (self.networks or self.wanted or self.unwanted)
 
     @property
     def wanted_cells(self) -> tuple[str, ...]:
@@ -51,7 +55,8 @@ class Filters:
     @property
     def needs_numbers(self) -> bool:
         """Whether a prefix is longer than a cell's, so that each number must be looked at."""
-        return any(len(one) > CELL_DIGITS for one in self.wanted + self.unwanted)
+        prefixes = self.wanted + self.unwanted
+        return bool(prefixes) and any(len(one) > CELL_DIGITS for one in prefixes)
 
     @property
     def wanted_numbers(self) -> tuple[str, ...]:

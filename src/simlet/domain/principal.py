@@ -1,7 +1,7 @@
 """Accounts and who may act: tiers, states, and the one a token stands for."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from simlet.domain.errors import invalid
 
@@ -29,8 +29,7 @@ class AccountState(Enum):
     SUSPENDED = "suspended"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """An account as rules see it; amounts in đồng."""
 
     id: int

@@ -5,8 +5,8 @@ A rental listens to its line until its time ends: a message that comes after the
 time, is attached to it at no cost.
 """
 
-from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from simlet.domain.errors import NOT_EXTENDABLE, RENTAL_CLOSED, Refused
 from simlet.domain.service import Terms
@@ -21,8 +21,7 @@ class RentalState(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Rental:
+class Rental(NamedTuple):
     """A rental; times are UTC milliseconds, `number` is E.164.
 
     Attributes:
@@ -86,12 +85,12 @@ class Rental:
         if self.extensions >= terms.extend_times:
             raise Refused(NOT_EXTENDABLE, reason="it was extended as often as its service allows")
         deadline_at_ms = self.deadline_at_ms + terms.extend_s * 1000
-        return replace(self, deadline_at_ms=deadline_at_ms, extensions=self.extensions + 1)
+        return self._replace(deadline_at_ms=deadline_at_ms, extensions=self.extensions + 1)
 
     def _close(self, state: RentalState, now_ms: int, *, listening: bool) -> "Rental":
         if self.state is not RentalState.WAITING:
             raise Refused(RENTAL_CLOSED)
-        return replace(self, state=state, closed_at_ms=now_ms, listening=listening)
+        return self._replace(state=state, closed_at_ms=now_ms, listening=listening)
 
     @property
     def waits(self) -> bool:

@@ -47,8 +47,9 @@ class SamplesPage:
 def read_on(tx: Tx, limit: int) -> SamplesPage:
     """The next page; a read, so that the joins of it keep nobody from writing."""
     after = events.position(tx, CURSOR) or 0
-    count, seq, samples = figures.samples_after(tx, after, limit)
-    return SamplesPage(after, seq, count == limit, samples)
+    newest = events.last_seq(tx)
+    last = min(after + limit, newest)
+    return SamplesPage(after, last, last < newest, figures.samples_between(tx, after, last))
 
 
 def count_figures(tx: Tx, page: SamplesPage, now_ms: int) -> bool:

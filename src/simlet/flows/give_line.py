@@ -1,6 +1,6 @@
 """Shared step: a line is given to whoever asks for one, unless another one's turn comes first."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simlet.domain.allocate import Chance
 from simlet.domain.errors import OUT_OF_STOCK, Refused, invalid
@@ -14,8 +14,7 @@ from simlet.store import networks, requests, stock
 from simlet.store.sql import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class RentRequest:
+class RentRequest(NamedTuple):
     """What a dealer asks for.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Shared step: the price is set aside and the rental begins."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simlet.domain import ledger
 from simlet.domain.errors import (
@@ -21,16 +21,14 @@ from simlet.store import accounts, books, events, rentals, services
 from simlet.store.sql import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A dealer's own id of a request, and the hash of what was asked for under it."""
 
     id: str
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rented:
+class Rented(NamedTuple):
     """A rental as it began, and the balance of its account; `balance_dong` is what is available."""
 
     rental: Rental

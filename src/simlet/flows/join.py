@@ -1,7 +1,5 @@
 """Shared step: the parts of a long message become one message, or a longer one than before."""
 
-from dataclasses import replace
-
 from simlet.domain.events import Event, EventKind
 from simlet.domain.inbound import Inbound, MessageKind, Quarantine, join_parts
 from simlet.flows.keep import (
@@ -70,7 +68,7 @@ def _rewrite(
         # Its time is over, and what it said was erased: the late part says no more than that.
         return Receipt(message_id, duplicate=True)
     (rental_id,) = owned_by
-    owner = replace(found, quarantine=None) if rental_id is not None else found
+    owner = found._replace(quarantine=None) if rental_id is not None else found
     stays = rental_id is not None and rental_id != found.rental_id
     code = general if stays else code_for(found, text, general)
     kept_by = rental_id if rental_id is not None else found.rental_id

@@ -1,6 +1,6 @@
 """Shared step: a whole message is kept, its owner and its code are found, its rental is settled."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simlet.domain.events import Event, EventKind
 from simlet.domain.extract import find_code
@@ -18,8 +18,7 @@ _SIM_DIGITS = 13
 _log = get_log("receive_message")
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What became of a message.
 
     Attributes:
@@ -35,8 +34,7 @@ class Receipt:
     quarantine: Quarantine | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a message says by itself, whoever owns it.
 
     To find it takes longer than all statements: it is done before the transaction begins.
@@ -50,8 +48,7 @@ class Reading:
     code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """The rental that owns a message, or why none does."""
 
     candidate: Candidate | None

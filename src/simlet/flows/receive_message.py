@@ -24,7 +24,7 @@ from simlet.store.lines import ReceivingLine
 from simlet.store.parts import KeptPart, LongMessage
 from simlet.store.sql import Tx
 
-__all__ = ["Reading", "Receipt", "read_message", "receive_message"]
+__all__ = ["Reading", "Receipt", "read_message", "receive_message", "receive_read"]
 
 PARTS_WITHIN_MS = 24 * 3_600_000
 """Parts that come further apart are of two messages."""
@@ -63,6 +63,11 @@ def receive_message(
         owner = _owner(tx, line, inbound, now_ms, foreign=foreign)
         return keep(tx, gateway_id, inbound, reading, line, owner, now_ms)
     return _take_part(tx, gateway_id, inbound, inbound.part, line, now_ms)
+
+
+def receive_read(tx: Tx, one: tuple[int, Inbound, int, Reading]) -> Receipt:
+    """`receive_message` for a message of a gateway that came at a time, and was read before."""
+    return receive_message(tx, *one)
 
 
 def _is_foreign(line: ReceivingLine | None, gateway_id: int) -> bool:

@@ -22,7 +22,7 @@ def release(tx: Tx, rental: Rental, now_ms: int) -> bool:
         rental: as `Rental.expire` or `Rental.cancel` gave it.
         now_ms: the time.
     """
-    if not rentals.close_rental(tx, rental):
+    if not rentals.end(tx, rental):
         return False
     accounts.release_price(tx, rental.account_id, rental.price_dong)
     books.post(tx, ledger.release(rental.account_id, rental.id, rental.price_dong, now_ms))

@@ -14,7 +14,7 @@ def settle(tx: Tx, rental: Rental, message_id: int, now_ms: int) -> bool:
         Refused: RENTAL_CLOSED, when the rental given does not wait.
     """
     received = rental.receive(now_ms)
-    if not rentals.close_rental(tx, received, message_id):
+    if not rentals.receive(tx, received, message_id):
         return False
     accounts.settle_price(tx, rental.account_id, rental.price_dong)
     books.post(tx, ledger.settle(rental.account_id, rental.id, rental.price_dong, now_ms))

@@ -20,26 +20,37 @@ CURSOR = "lines"
 
 @dataclass(frozen=True, slots=True)
 class WatchedPage:
-    """A page of the event log: behind which event it begins, and what it tells."""
+    """A page of the event log.
+
+    Attributes:
+        after: the event behind which it begins.
+        seq: the last event of it; `after` where it is empty.
+        full: whether there may be more.
+        events: those that tell something of lines and gateways.
+    """
 
     after: int
+    seq: int
+    full: bool
     events: Sequence[WatchedEvent]
 
 
 def read_on(tx: Tx, limit: int) -> WatchedPage:
     """The next page; a read, so that the joins of it keep nobody from writing."""
     after = events.position(tx, CURSOR) or 0
-    return WatchedPage(after, health.watched_events(tx, after, limit))
+    newest = events.last_seq(tx)
+    last = min(after + limit, newest)
+    return WatchedPage(after, last, last < newest, health.watched_events(tx, after, last))
 
 
 def watch_lines(tx: Tx, page: WatchedPage, rules: Rules, now_ms: int) -> bool:
-    """Counts what a page tells; False when it was counted meanwhile, or tells nothing.
+    """Counts what a page tells; False when it was counted meanwhile, or is empty.
 
     Any message shows that its line receives, with or without a rental. A rental failed when it
     expired and no message came to its line while it was open, or when its dealer reported it, even
     where messages came; never twice. Of one dealer's reports about a line one counts a day.
     """
-    if not page.events or (events.cursor(tx, CURSOR) or 0) != page.after:
+    if page.seq == page.after or (events.cursor(tx, CURSOR) or 0) != page.after:
         return False
     count = _begin(tx, page.events)
     for event in page.events:
@@ -47,16 +58,22 @@ def watch_lines(tx: Tx, page: WatchedPage, rules: Rules, now_ms: int) -> bool:
     health.set_records(tx, sorted(count.lines.items()))
     gateway_health.set_records(tx, sorted(count.gateways.items()))
     health.ask_for_look(tx, _due(tx, count, rules), now_ms)
-    events.set_cursor(tx, CURSOR, page.events[-1].seq)
+    events.set_cursor(tx, CURSOR, page.seq)
     return True
 
 
 @dataclass(slots=True)
 class _Count:
-    """What came of lines and gateways, by their ids, and the lines on which rentals failed."""
+    """What came of lines and gateways, by their ids.
+
+    Attributes:
+        rested: the lines that had been sent to rest since they were last heard.
+        failed: the lines on which rentals failed.
+    """
 
     lines: dict[int, Record]
     gateways: dict[int, Record]
+    rested: frozenset[int]
     failed: set[int] = field(default_factory=set)
 
     def add(self, event: WatchedEvent) -> None:
@@ -110,16 +127,18 @@ def _begin(tx: Tx, page: Sequence[WatchedEvent]) -> _Count:
     """What was counted before, of all that a page tells of."""
     line_ids = [id_ for one in page for id_ in (_heard_line(one), one.failed_line_id)]
     gateway_ids = [id_ for one in page for id_ in (one.message_gateway_id, one.failed_gateway_id)]
+    lines = health.records(tx, {one for one in line_ids if one is not None})
     return _Count(
-        health.records(tx, {one for one in line_ids if one is not None}),
+        lines,
         gateway_health.records(tx, {one for one in gateway_ids if one is not None}),
+        frozenset(line_id for line_id, record in lines.items() if record.rests),
     )
 
 
 def _due(tx: Tx, count: _Count, rules: Rules) -> list[int]:
     """The lines that are to be looked at: they failed too often, or were heard while they rest."""
     due = []
-    for line in health.lines_by_id(tx, count.lines):
+    for line in health.lines_by_id(tx, count.failed | count.rested):
         record = count.lines[line.id]
         was_heard = line.standing.out is OutReason.FAILING and record.rests == 0
         failed = line.standing.out is None and line.id in count.failed

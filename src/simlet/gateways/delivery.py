@@ -7,17 +7,17 @@ an id of its own before the first try. So a write whose outcome nobody knows may
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, Quarantine
-from simlet.flows.receive_message import Reading, Receipt, read_message, receive_message
+from simlet.flows.receive_message import Receipt, read_message, receive_read
 from simlet.gateways.contract import Deliver, Fate
 from simlet.gateways.spool import Arrival, Spool, Spooled
 from simlet.log import get_log
 from simlet.runtime import Runtime
-from simlet.store.sql import DatabaseFault, Raised, Tx
+from simlet.store.sql import DatabaseFault, Raised
 
 IN_FLIGHT = 256
 DRAIN_COUNT = 256
@@ -30,6 +30,9 @@ _HOUR_MS = 3_600_000
 _log = get_log("gateways")
 
 Outcome = Receipt | Raised
+
+_Handed = tuple[int, Inbound, int]
+"""A message with its gateway's id, and the time at which it came, UTC milliseconds."""
 
 
 def deliver_for(
@@ -44,10 +47,10 @@ def deliver_for(
 
     async def deliver(many: Sequence[Inbound]) -> list[Fate]:
         now_ms = runtime.clock.now_ms()
-        arrivals = [Arrival(gateway_id, name, now_ms, _told_apart(runtime, one)) for one in many]
+        messages = [_told_apart(runtime, one) for one in many]
         fates: list[Fate] = []
-        for start in range(0, len(arrivals), IN_FLIGHT):
-            fates += await delivery.keep(arrivals[start : start + IN_FLIGHT])
+        for start in range(0, len(messages), IN_FLIGHT):
+            fates += await delivery.keep(messages[start : start + IN_FLIGHT], now_ms)
         return fates
 
     return deliver
@@ -56,7 +59,7 @@ def deliver_for(
 def _told_apart(runtime: Runtime, inbound: Inbound) -> Inbound:
     if inbound.source_id is not None or inbound.sent_at_ms is not None:
         return inbound
-    return replace(inbound, source_id=f"simlet-{runtime.random_bytes(_ID_BYTES).hex()}")
+    return inbound._replace(source_id=f"simlet-{runtime.random_bytes(_ID_BYTES).hex()}")
 
 
 @dataclass(slots=True)
@@ -108,46 +111,55 @@ class _Delivery:
     spool: Spool | None
     _room: _Room = field(default_factory=lambda: _Room(IN_FLIGHT))
 
-    async def keep(self, arrivals: list[Arrival]) -> list[Fate]:
+    async def keep(self, messages: list[Inbound], now_ms: int) -> list[Fate]:
         """The fate of each; behind what waits in the spool, so that a line's order stays."""
-        await self._room.take(len(arrivals))
+        await self._room.take(len(messages))
         try:
             if self.spool is None:
-                outcomes = await _written(self.runtime, arrivals)
-                return [self._fate(one) for one in outcomes]
+                return self._fates(await self._written(messages, now_ms))
             if self.spool.waiting:
-                return await self._spooled(self.spool, arrivals)
-            return await self._written_or_spooled(self.spool, arrivals)
+                return await self._spooled(self.spool, messages, now_ms)
+            return await self._written_or_spooled(self.spool, messages, now_ms)
         finally:
-            self._room.give(len(arrivals))
+            self._room.give(len(messages))
 
-    async def _written_or_spooled(self, spool: Spool, arrivals: list[Arrival]) -> list[Fate]:
+    async def _written_or_spooled(
+        self, spool: Spool, messages: list[Inbound], now_ms: int
+    ) -> list[Fate]:
         try:
             async with asyncio.timeout(self.runtime.settings.spool.after_s):
-                outcomes = await _written(self.runtime, arrivals)
+                outcomes = await self._written(messages, now_ms)
         except TimeoutError:
             # It may be kept yet: each is known by its id or stamp when it is written again.
-            _log.warning("database_slow", gateway=self.name, messages=len(arrivals))
-            return await self._spooled(spool, arrivals, may_be_kept=True)
+            _log.warning("database_slow", gateway=self.name, messages=len(messages))
+            return await self._spooled(spool, messages, now_ms, may_be_kept=True)
         faults = [one for one in outcomes if _is_fault(one)]
         if not faults:
-            return [self._fate(one) for one in outcomes]
+            return self._fates(outcomes)
         _log.error("message_not_written", gateway=self.name, exc_info=faults[0].error)
-        faulty = [a for a, one in zip(arrivals, outcomes, strict=True) if _is_fault(one)]
-        fates = iter(await self._spooled(spool, faulty))
+        faulty = [m for m, one in zip(messages, outcomes, strict=True) if _is_fault(one)]
+        fates = iter(await self._spooled(spool, faulty, now_ms))
         return [next(fates) if _is_fault(one) else self._fate(one) for one in outcomes]
 
     async def _spooled(
-        self, spool: Spool, arrivals: list[Arrival], *, may_be_kept: bool = False
+        self, spool: Spool, messages: list[Inbound], now_ms: int, *, may_be_kept: bool = False
     ) -> list[Fate]:
-        kept = await spool.append(arrivals)
+        kept = await spool.append(
+            [Arrival(self.gateway_id, self.name, now_ms, one) for one in messages]
+        )
         if all(kept):
             return [Fate.KEPT] * len(kept)
         if may_be_kept:
             # Whoever sends it again without an id would double it: what became of it is waited for.
-            return [self._fate(one) for one in await _written(self.runtime, arrivals)]
+            return self._fates(await self._written(messages, now_ms))
         _log.error("message_not_kept", gateway=self.name, messages=kept.count(False))
         return [Fate.KEPT if one else Fate.FAILED for one in kept]
+
+    async def _written(self, messages: list[Inbound], now_ms: int) -> list[Outcome]:
+        return await _written(self.runtime, [(self.gateway_id, one, now_ms) for one in messages])
+
+    def _fates(self, outcomes: list[Outcome]) -> list[Fate]:
+        return [self._fate(one) for one in outcomes]
 
     def _fate(self, outcome: Outcome) -> Fate:
         if isinstance(outcome, Receipt):
@@ -259,21 +271,16 @@ class Drain:
         return await _written(self.runtime, [_as_it_came(one.arrival, now_ms) for one in batch])
 
 
-async def _written(runtime: Runtime, arrivals: Sequence[Arrival]) -> list[Outcome]:
+async def _written(runtime: Runtime, many: list[_Handed]) -> list[Outcome]:
     """What became of each in the database; it raises only when it is cancelled."""
-
-    def receive(tx: Tx, pair: tuple[Arrival, Reading]) -> Receipt:
-        one, reading = pair
-        return receive_message(tx, one.gateway_id, one.inbound, one.came_at_ms, reading)
-
     try:
-        pairs = [(one, read_message(one.inbound)) for one in arrivals]
-        return await runtime.db.write_all(receive, pairs)
+        read = [(*one, read_message(one[1])) for one in many]
+        return await runtime.db.write_all(receive_read, read)
     except Exception as error:  # noqa: BLE001 - every message's fate says so
-        return [Raised(error) for _ in arrivals]
+        return [Raised(error) for _ in many]
 
 
-def _as_it_came(arrival: Arrival, now_ms: int) -> Arrival:
+def _as_it_came(arrival: Arrival, now_ms: int) -> _Handed:
     """An arrival out of the spool: what has no stamp was sent when it came, and not now.
 
     So it reaches the rental that was open then, and none that began later. A time ahead of the
@@ -283,8 +290,8 @@ def _as_it_came(arrival: Arrival, now_ms: int) -> Arrival:
     came_at_ms = min(arrival.came_at_ms, now_ms)
     inbound = arrival.inbound
     if inbound.sent_at_ms is None and inbound.part is None:
-        inbound = replace(inbound, sent_at_ms=came_at_ms)
-    return replace(arrival, came_at_ms=came_at_ms, inbound=inbound)
+        inbound = inbound._replace(sent_at_ms=came_at_ms)
+    return arrival.gateway_id, inbound, came_at_ms
 
 
 def _is_fault(outcome: Outcome) -> TypeGuard[Raised]:

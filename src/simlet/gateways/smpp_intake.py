@@ -7,8 +7,8 @@ remembered: what comes again, on any session of the gateway, gets the id that it
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from simlet.clock import Clock
 from simlet.domain.errors import Refused
@@ -38,6 +38,7 @@ _Content = tuple[str, str, str, Part | None]
 
 
 _OURS = "smpp-"
+_FAILED, _REFUSED = Fate.FAILED, Fate.REFUSED
 
 
 def _is_ours(message: Inbound) -> bool:
@@ -112,6 +113,42 @@ class _NoMessage:
     reason: str = ""
 
 
+@dataclass(slots=True, eq=False)
+class _Doubt:
+    """Messages of one batch that have ids of ours, and may come again.
+
+    Attributes:
+        number: which batch of the session it is, from 1.
+        answered: whether their answers were given.
+    """
+
+    number: int
+    messages: list[Inbound]
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is handed over together.
+
+    Attributes:
+        frames: the PDUs.
+        read: what each of them is.
+        messages: those that are to be kept.
+        lines: the numbers that they came to.
+    """
+
+    frames: Sequence[Frame]
+    read: Sequence[Inbound | _NoMessage]
+    messages: list[Inbound]
+    lines: frozenset[str]
+    doubt: _Doubt
+
+    def shares_a_line(self, other: "Batch") -> bool:
+        """Whether the order of the two counts."""
+        return not self.lines.isdisjoint(other.lines)
+
+
 @dataclass(slots=True)
 class Intake:
     """Where the messages of one session go.
@@ -119,7 +156,6 @@ class Intake:
     Attributes:
         not_kept: what the SMSC is told of a message that it is to send again.
         name: what the ids of the session hold; no other session's do.
-        answered: how many batches were answered: a mark for `arrived`.
     """
 
     tools: Tools
@@ -127,42 +163,51 @@ class Intake:
     not_kept: Status
     redelivered: Redelivered
     name: str
-    answered: int = 0
     _counted: int = 0
     _taken: int = 0
     _is_lost: bool = False
-    # Messages with ids of ours, by the number of the batch that they came in.
-    _in_doubt: deque[tuple[int, list[Inbound]]] = field(default_factory=deque)
+    _in_doubt: deque[_Doubt] = field(default_factory=deque)
     _in_doubt_count: int = 0
 
-    async def take(self, frames: Sequence[Frame]) -> bytes:
-        """Hands over what the frames hold; gives the answers to all of them, once it is kept."""
+    def read(self, frames: Sequence[Frame]) -> Batch:
+        """What the frames hold; it is to be kept then."""
         read = [self._read(frame) for frame in frames]
-        messages = [one for one in read if isinstance(one, Inbound)]
-        self._doubt([one for one in messages if _is_ours(one)])
-        fates = await self.tools.deliver(messages) if messages else []
-        if Fate.FAILED in fates:
-            self._note_failed(messages, fates)
         self._note_unreadable(read)
+        messages = [one for one in read if isinstance(one, Inbound)]
+        lines = frozenset([one.to for one in messages])
+        self._taken += 1
+        doubt = _Doubt(self._taken, [one for one in messages if _is_ours(one)])
+        self._add_doubt(doubt)
+        return Batch(frames, read, messages, lines, doubt)
+
+    async def keep(self, batch: Batch) -> bytes:
+        """Hands a batch over; gives the answers to all of it, once it is kept."""
+        fates = await self.tools.deliver(batch.messages) if batch.messages else []
+        if _FAILED in fates:
+            self._note_failed(batch, fates)
         outcomes = iter(fates)
         answers = [
             encode_answer(frame.command, self._status(next(outcomes)), frame.sequence)
             if isinstance(one, Inbound)
             else one.answer
-            for frame, one in zip(frames, read, strict=True)
+            for frame, one in zip(batch.frames, batch.read, strict=True)
         ]
-        self.answered = self._taken
+        batch.doubt.answered = True
         return b"".join(answers)
 
-    def arrived(self, mark: int) -> None:
-        """The answers to all that was taken up to a mark have arrived at the other side."""
-        while self._in_doubt and self._in_doubt[0][0] <= mark:
-            self._in_doubt_count -= len(self._in_doubt.popleft()[1])
+    def answered(self) -> frozenset[int]:
+        """The batches whose answers were given, by number: for `arrived`."""
+        return frozenset([one.number for one in self._in_doubt if one.answered])
+
+    def arrived(self, batches: Collection[int]) -> None:
+        """The answers to these batches have arrived at the other side."""
+        self._in_doubt = deque(one for one in self._in_doubt if one.number not in batches)
+        self._in_doubt_count = sum(len(one.messages) for one in self._in_doubt)
 
     def lost(self) -> None:
         """The session is lost: what is in doubt, or is still taken, may come again."""
         self._is_lost = True
-        self.redelivered.remember(one for _, batch in self._in_doubt for one in batch)
+        self.redelivered.remember(one for doubt in self._in_doubt for one in doubt.messages)
         self._in_doubt.clear()
         self._in_doubt_count = 0
 
@@ -186,19 +231,19 @@ class Intake:
         if message.source_id != own_id or self._is_lost:
             return message
         had_id = self.redelivered.id_of(message)
-        return replace(message, source_id=had_id) if had_id else message
+        return message._replace(source_id=had_id) if had_id else message
 
-    def _note_failed(self, messages: list[Inbound], fates: list[Fate]) -> None:
+    def _note_failed(self, batch: Batch, fates: list[Fate]) -> None:
         # What is not kept has no id yet that could be met again.
         kept = [
             message
-            for message, fate in zip(messages, fates, strict=True)
-            if fate is not Fate.FAILED and _is_ours(message)
+            for message, fate in zip(batch.messages, fates, strict=True)
+            if fate is not _FAILED and _is_ours(message)
         ]
-        if self._in_doubt and self._in_doubt[-1][0] == self._taken:
-            self._in_doubt_count += len(kept) - len(self._in_doubt[-1][1])
-            self._in_doubt[-1] = (self._taken, kept)
-        _log.warning("smpp_not_kept", gateway=self.tools.gateway, messages=fates.count(Fate.FAILED))
+        if batch.doubt in self._in_doubt:
+            self._in_doubt_count += len(kept) - len(batch.doubt.messages)
+        batch.doubt.messages = kept
+        _log.warning("smpp_not_kept", gateway=self.tools.gateway, messages=fates.count(_FAILED))
 
     def _note_unreadable(self, read: Sequence[Inbound | _NoMessage]) -> None:
         """Tells the log once for a batch: there may be a flood of them."""
@@ -207,17 +252,16 @@ class Intake:
             gateway = self.tools.gateway
             _log.warning("smpp_unreadable", gateway=gateway, pdus=len(reasons), first=reasons[0])
 
-    def _doubt(self, messages: list[Inbound]) -> None:
-        self._taken += 1
+    def _add_doubt(self, doubt: _Doubt) -> None:
         if self._is_lost:
-            self.redelivered.remember(messages)
-            return
-        self._in_doubt.append((self._taken, messages))
-        self._in_doubt_count += len(messages)
-        while self._in_doubt_count > MAX_IN_DOUBT and len(self._in_doubt) > 1:
-            self._in_doubt_count -= len(self._in_doubt.popleft()[1])
+            self.redelivered.remember(doubt.messages)
+        elif doubt.messages:
+            self._in_doubt.append(doubt)
+            self._in_doubt_count += len(doubt.messages)
+            while self._in_doubt_count > MAX_IN_DOUBT and len(self._in_doubt) > 1:
+                self._in_doubt_count -= len(self._in_doubt.popleft().messages)
 
     def _status(self, fate: Fate) -> Status:
-        if fate is Fate.FAILED:
+        if fate is _FAILED:
             return self.not_kept
-        return Status.ESME_RX_R_APPN if fate is Fate.REFUSED else Status.ESME_ROK
+        return Status.ESME_RX_R_APPN if fate is _REFUSED else Status.ESME_ROK

@@ -4,13 +4,14 @@ Source: SMPP Protocol Specification v3.4, issue 1.2: sessions 2.2, error handlin
 """
 
 import asyncio
-from collections import deque
+import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 from simlet.clock import Clock
+from simlet.gateways.smpp_backlog import Backlog
 from simlet.gateways.smpp_intake import Intake
 from simlet.log import get_log
 from simlet.wire.smpp import (
@@ -24,15 +25,12 @@ from simlet.wire.smpp import (
     is_response,
 )
 
-MAX_BATCH = 500
 STOP_S = 2.0
 """How long the end of a session may take when it is stopped."""
 
-# What may wait to be handed over before nothing more is read; far beyond any agreed window.
-_MAX_WAITING = 2000
-_MAX_WAITING_OCTETS = 4 * 1024 * 1024
 _MAX_UNKNOWN = 10
 _CLOSED = "the other side closed the connection"
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _LAST_SEQUENCE = 0x7FFFFFFF
 
 _log = get_log("smpp")
@@ -97,27 +95,29 @@ class Session(asyncio.Protocol):
         self._pace = pace
         self._alive = alive
         self._reader = FrameReader()
-        self._waiting: deque[Frame] = deque()
-        self._waiting_octets = 0
+        self._backlog = Backlog(intake, self._write, self._kept)
         self._answers: list[bytes] = []
-        self._arrived = asyncio.Event()
         self._heard = 0
         self._sequence = 0
         self._expected: dict[int, asyncio.Future[int]] = {}
         self._farewell: _Farewell | None = None
-        self._stopping = False
+        self._serving = False
         self._leaving = False
         self._unknown: set[int] = set()
         self._reading = True
         self._held = False
         self._writable = True
         self._transport: asyncio.Transport
-        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._socket: socket.socket
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[str] = loop.create_future()
+        self._settled: asyncio.Future[None] = loop.create_future()
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._socket = self._transport.get_extra_info("socket")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._intake.lost()
@@ -127,27 +127,36 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ended.done() or self._farewell is not None:
             return
+        self._acknowledge()
         frames = self._reader.feed(data)
         self._heard += len(frames)
         for frame in frames:
             if frame.command in _MESSAGES:
-                self._waiting.append(frame)
-                self._waiting_octets += len(frame.body)
+                self._backlog.add(frame)
             else:
                 self._answer(frame)
         if self._answers:
             # One write for all of them: there may be a flood, or nobody there any more.
             self._write(b"".join(self._answers))
             self._answers.clear()
-        if self._waiting:
-            self._arrived.set()
-            self._read_on_if_there_is_room()
         if self._reader.fault is not None:
             self._part_for(self._reader.fault)
+        if self._farewell is not None or not self._backlog.is_empty:
+            self._go_on()
+
+    def _acknowledge(self) -> None:
+        """Lets the system acknowledge what has come at once, and not with our next answer.
+
+        Many an SMSC sends nothing more until then (Nagle's algorithm): it would stand still for as
+        long as a batch takes.
+        """
+        if _QUICK_ACK is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def eof_received(self) -> bool:
         # What it sent before it left is answered all the same; TLS has no such half.
         self._part(_CLOSED, b"")
+        self._go_on()
         return self._transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
@@ -193,23 +202,25 @@ class Session(asyncio.Protocol):
         Raises:
             SessionEnded: the other side left, or is not to be used any more.
         """
-        working = asyncio.create_task(self._take_messages())
+        self._serving = True
+        self._go_on()
         enquiring = asyncio.create_task(self._enquire())
         try:
-            await asyncio.wait({working, enquiring}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._settled, enquiring}, return_when=asyncio.FIRST_COMPLETED)
             if enquiring.done():
                 enquiring.result()
             # What is being kept is waited for: messages of the next session come behind it.
-            await asyncio.shield(working)
+            await asyncio.shield(self._settled)
         except asyncio.CancelledError:
-            await self._within_stop_time(self._leave(working))
+            await self._within_stop_time(self._leave())
             raise
         finally:
-            working.cancel()
+            self._serving = False
             enquiring.cancel()
             self._intake.lost()
             self.abort()
-            await asyncio.gather(working, enquiring, return_exceptions=True)
+            await self._backlog.drop()
+            await asyncio.gather(enquiring, return_exceptions=True)
         raise SessionEnded(self._ended.result())
 
     def abort(self) -> None:
@@ -219,32 +230,38 @@ class Session(asyncio.Protocol):
 
     # Messages.
 
-    async def _take_messages(self) -> None:
-        """Hands over whatever has come, in order, and answers it, until the session ends."""
-        while not self._stopping:
-            if self._waiting:
-                # Also when the connection is gone by now: what has come is not lost.
-                answers = await self._intake.take(self._next_batch())
-                self._write(answers)
-                self._read_on_if_there_is_room()
-            elif self._ended.done():
-                return
-            elif self._farewell is not None:
-                self._say(self._farewell)
-            else:
-                self._arrived.clear()
-                await self._arrived.wait()
+    def _go_on(self) -> None:
+        """Hands over what has come, and ends what is over."""
+        # Also when the connection is gone by now: what has come is not lost.
+        if self._serving:
+            try:
+                self._backlog.hand_over()
+            except Exception as fault:  # noqa: BLE001 - `serve` raises it
+                self._fail(fault)
+        self._read_on_if_there_is_room()
+        if self._serving and self._backlog.is_empty:
+            self._settle()
 
-    def _next_batch(self) -> list[Frame]:
-        waiting = self._waiting
-        batch = [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
-        self._waiting_octets -= sum(len(frame.body) for frame in batch)
-        return batch
+    def _kept(self, fault: BaseException | None) -> None:
+        if fault is not None:
+            self._fail(fault)
+        self._go_on()
+
+    def _fail(self, fault: BaseException) -> None:
+        if not self._settled.done():
+            self._settled.set_exception(fault)
+
+    def _settle(self) -> None:
+        """All that has come is answered: says goodbye, or is done, where nothing more can come."""
+        if self._ended.done():
+            if not self._settled.done():
+                self._settled.set_result(None)
+        elif self._farewell is not None:
+            self._say(self._farewell)
 
     def _read_on_if_there_is_room(self) -> None:
-        full = len(self._waiting) >= _MAX_WAITING or self._waiting_octets >= _MAX_WAITING_OCTETS
-        self._held = full
-        reading = self._writable and not full
+        self._held = self._backlog.is_full
+        reading = self._writable and not self._held
         if self._ended.done() or reading is self._reading:
             return
         self._reading = reading
@@ -284,7 +301,6 @@ class Session(asyncio.Protocol):
     def _part(self, reason: str, last_word: bytes) -> None:
         """Ends the session as soon as all that came before is answered."""
         self._farewell = self._farewell or _Farewell(reason, last_word)
-        self._arrived.set()
         if self._leaving:
             self._say(self._farewell)
 
@@ -298,10 +314,10 @@ class Session(asyncio.Protocol):
         rest_s = self._pace.enquire_link_s
         while True:
             await self._clock.sleep(rest_s)
-            heard, mark = self._heard, self._intake.answered
+            heard, read = self._heard, self._intake.answered()
             sequence = self._next_sequence()
             answered = self._expect(sequence)
-            answered.add_done_callback(partial(self._confirm, mark))
+            answered.add_done_callback(partial(self._confirm, read))
             self._send(Command.ENQUIRE_LINK, Status.ESME_ROK, sequence)
             await self._clock.sleep(self._pace.response_timeout_s)
             self._expected.pop(sequence, None)
@@ -312,9 +328,9 @@ class Session(asyncio.Protocol):
                 return
             rest_s = max(self._pace.enquire_link_s - self._pace.response_timeout_s, 0.1)
 
-    def _confirm(self, mark: int, _: object) -> None:
+    def _confirm(self, read: frozenset[int], _: object) -> None:
         # Octets arrive in order: who answers this has read all that was written before it.
-        self._intake.arrived(mark)
+        self._intake.arrived(read)
         self._alive()
 
     # Ends.
@@ -322,12 +338,11 @@ class Session(asyncio.Protocol):
     def _end(self, reason: str) -> None:
         if not self._ended.done():
             self._ended.set_result(reason)
-            self._arrived.set()
+            self._go_on()
 
-    async def _leave(self, working: "asyncio.Task[None]") -> None:
-        self._stopping = True
-        self._arrived.set()
-        await asyncio.wait({working})
+    async def _leave(self) -> None:
+        self._serving = False
+        await self._backlog.rest()
         if self._farewell is not None:
             self._say(self._farewell)
         if self._ended.done():

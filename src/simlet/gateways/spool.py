@@ -5,7 +5,6 @@ process that dies leaves what it had; the next one, or another that runs, adopts
 """
 
 import asyncio
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,13 +69,27 @@ class _Body(Struct):
     inbound: dict[str, Any]
 
 
+_REQUIRED = [one for one in Inbound._fields if one not in Inbound._field_defaults]
+_Message = msgspec.defstruct(
+    "_Message",
+    [
+        *((name, Inbound.__annotations__[name]) for name in _REQUIRED),
+        *(
+            (name, Inbound.__annotations__[name], default)
+            for name, default in Inbound._field_defaults.items()
+        ),
+    ],
+)
+"""An `Inbound` by the names of its fields."""
+
+
 def encode(arrival: Arrival) -> bytes:
     """An arrival as a record's body.
 
     Raises:
         OverflowError: one of its numbers is too large to be written.
     """
-    fields = _spelled(dataclasses.asdict(arrival.inbound))
+    fields = _spelled(arrival.inbound._asdict())
     body = _Body(arrival.gateway_id, arrival.gateway, arrival.came_at_ms, fields)
     return msgspec.msgpack.encode(body)
 
@@ -88,8 +101,8 @@ def decode(body: bytes) -> Arrival:
         ValueError: it is none that this version knows.
     """
     read = msgspec.msgpack.decode(body, type=_Body, ext_hook=_whole_text)
-    inbound = msgspec.convert(read.inbound, Inbound)
-    return Arrival(read.gateway_id, read.gateway, read.came_at_ms, inbound)
+    fields = msgspec.structs.astuple(msgspec.convert(read.inbound, _Message))
+    return Arrival(read.gateway_id, read.gateway, read.came_at_ms, Inbound(*fields))
 
 
 def _spelled(value: Any) -> Any:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -131,14 +132,20 @@ class Supervisor:
 
     async def _answer_in_time(self, name: str, driver: Driver, request: HttpRequest) -> HttpAnswer:
         """In a task, which is left behind where it does not even end when it is told to."""
-        task = asyncio.ensure_future(driver.answer(request))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(driver.answer(request))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
+        over: asyncio.Future[None] = loop.create_future()
+        end = partial(_end_once, over)
+        task.add_done_callback(end)
+        timer = loop.call_later(self.answer_within_s, end)
         try:
-            await asyncio.wait({task}, timeout=self.answer_within_s)
+            await over
             if task.done():
                 return task.result()
         finally:
+            timer.cancel()
             task.cancel()
         _log.error("driver_does_not_answer", gateway=name, after_s=self.answer_within_s)
         return _unavailable("it could not be done now; try again")
@@ -237,7 +244,7 @@ class Supervisor:
             return deliver
 
         async def deliver_from_sims(many: Sequence[Inbound]) -> list[Fate]:
-            return await deliver([replace(one, has_sim=one.iccid is not None) for one in many])
+            return await deliver([one._replace(has_sim=one.iccid is not None) for one in many])
 
         return deliver_from_sims
 
@@ -254,6 +261,11 @@ class Supervisor:
             report=self.report_of(gateway),
             address=f"{self.runtime.base_url}/gateways/{gateway.name}",
         )
+
+
+def _end_once(over: asyncio.Future[None], _: object = None) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def _unavailable(sentence: str) -> HttpAnswer:

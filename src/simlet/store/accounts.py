@@ -17,7 +17,7 @@ _ALL = Sql(f"SELECT {_FIELDS} FROM accounts a ORDER BY a.name")
 _ADD = Sql(
     "INSERT INTO accounts (name, tier, state, waiting_limit, approved_by, approved_at_ms, "
     "created_at_ms) VALUES (:name, :tier, 'pending', :waiting_limit, NULL, NULL, :now_ms) "
-    "RETURNING id"
+    "{returning_id}"
 )
 _APPROVE = Sql(
     "UPDATE accounts SET state = 'approved', approved_by = :approved_by, approved_at_ms = :now_ms "
@@ -85,10 +85,7 @@ def all_accounts(tx: Tx) -> list[Account]:
 
 def add_account(tx: Tx, name: str, tier: Tier, waiting_limit: int, now_ms: int) -> int:
     """Adds a pending account; its id."""
-    row = tx.row(_ADD, name=name, tier=tier.value, waiting_limit=waiting_limit, now_ms=now_ms)
-    assert row is not None  # noqa: S101 - RETURNING gives the row
-    account_id: int = row[0]
-    return account_id
+    return tx.add(_ADD, name=name, tier=tier.value, waiting_limit=waiting_limit, now_ms=now_ms)
 
 
 def approve_account(tx: Tx, account_id: int, approved_by: str, now_ms: int) -> None:

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from simlet.store.postgres import PostgresDatabase
 from simlet.store.sql import Call, Raised, Tx
 from simlet.store.sqlite import SqliteDatabase
+from simlet.store.sqlite_file import sqlite_path
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_SQLITE = "sqlite:///"
 
 
 class Watch(Protocol):
@@ -72,7 +70,7 @@ class Database:
             DatabaseFault: the database failed; nothing of it is kept, unless the connection was
                 lost while committing.
         """
-        (outcome,) = await self.engine.write_all([partial(_call, flow, args, inputs)])
+        (outcome,) = await self.engine.write_all([Call(flow, args, inputs)])
         if isinstance(outcome, Raised):
             raise outcome.error
         return cast(T, outcome)
@@ -81,20 +79,20 @@ class Database:
         self, flow: Callable[[Tx, Any], T], many: Sequence[Any]
     ) -> list[T | Raised]:
         """Runs a flow for each of many inputs in one commit, each undone alone if it fails."""
-        calls: list[Call] = [partial(_call, flow, (one,), {}) for one in many]
+        calls: list[Call] = [Call(flow, (one,), {}) for one in many]
         return await self.engine.write_all(calls)
 
     async def read(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
     ) -> T:
         """Runs a flow that only reads; it never waits for writers."""
-        return cast(T, await self.engine.read(partial(_call, flow, args, inputs)))
+        return cast(T, await self.engine.read(Call(flow, args, inputs)))
 
     async def glance(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
     ) -> T:
         """Runs a flow that only reads a few rows by key: the path of polls."""
-        return cast(T, await self.engine.glance(partial(_call, flow, args, inputs)))
+        return cast(T, await self.engine.glance(Call(flow, args, inputs)))
 
     async def watch(self) -> Watch:
         """Begins to watch for what is committed: within milliseconds, by whichever process.
@@ -109,15 +107,6 @@ class Database:
         await self.engine.close()
 
 
-def _call(flow: Any, args: Any, inputs: Any, tx: Tx) -> Any:
-    return flow(tx, *args, **inputs)
-
-
-def sqlite_path(url: str) -> Path | None:
-    """The file a `sqlite:///…` address names; None for another address."""
-    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
-
-
 def open_database(
     url: str,
     *,
@@ -126,9 +115,11 @@ def open_database(
     busy_timeout_s: float = 60,
     pool_size: int = 8,
     numbering: bool = True,
+    writer: Path | None = None,
 ) -> Database:
     """Opens the database an address names: `sqlite:///PATH` or `postgresql://…`.
 
+    With `writer`, the socket of a process that writes to SQLite for others, it writes for this one.
     On PostgreSQL `numbering` has events that are written here numbered soon after their commit,
     and told to whoever watches.
 
@@ -140,6 +131,10 @@ def open_database(
         return Database(PostgresDatabase(url, pool_size=pool_size, numbering=numbering))
     return Database(
         SqliteDatabase(
-            path, readers=readers, group_limit=group_limit, busy_timeout_s=busy_timeout_s
+            path,
+            readers=readers,
+            group_limit=group_limit,
+            busy_timeout_s=busy_timeout_s,
+            writer=writer,
         )
     )

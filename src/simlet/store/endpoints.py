@@ -19,7 +19,7 @@ _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _ADD = Sql(
     "INSERT INTO endpoints (account_id, scope, url, failover_url, events, format, secret, state, "
     "created_at_ms, url_hash) VALUES (:account_id, :scope, :url, :failover_url, :events, :format, "
-    ":secret, 'active', :now_ms, :url_hash) RETURNING id"
+    ":secret, 'active', :now_ms, :url_hash) {returning_id}"
 )
 _OF_ACCOUNT = Sql(
     f"SELECT {_FIELDS} FROM endpoints p WHERE p.id = :id AND p.account_id = :account_id "
@@ -151,7 +151,7 @@ def _url_hash(scope: EndpointScope, url: str) -> bytes | None:
 
 def add_endpoint(tx: Tx, new: NewEndpoint, now_ms: int) -> int:
     """Adds an active endpoint; its id."""
-    row = tx.row(
+    return tx.add(
         _ADD,
         account_id=new.account_id,
         scope=new.scope.value,
@@ -163,9 +163,6 @@ def add_endpoint(tx: Tx, new: NewEndpoint, now_ms: int) -> int:
         now_ms=now_ms,
         url_hash=_url_hash(new.scope, new.url),
     )
-    assert row is not None  # noqa: S101 - RETURNING gives the row
-    endpoint_id: int = row[0]
-    return endpoint_id
 
 
 def endpoint_of_account(tx: Tx, account_id: int, endpoint_id: int) -> Endpoint | None:

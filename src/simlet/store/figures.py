@@ -6,7 +6,7 @@ short row a service.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,9 +17,8 @@ from simlet.store.sql import Row, Sql, Tx
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _EVENTS = Sql(
-    "SELECT e.seq, e.kind, e.at_ms, r.service_id, r.created_at_ms "
-    "FROM (SELECT seq, kind, at_ms, rental_id FROM events "
-    "WHERE seq > :after ORDER BY seq LIMIT :limit) e LEFT JOIN rentals r ON r.id = e.rental_id "
+    "SELECT e.kind, e.at_ms, r.service_id, r.created_at_ms FROM events e "
+    "JOIN rentals r ON r.id = e.rental_id WHERE e.seq > :after AND e.seq <= :last "
     "AND e.kind IN ('rental.received', 'rental.expired') ORDER BY e.seq"
 )
 _HOURS = Sql(
@@ -53,8 +52,7 @@ Hours = dict[tuple[int, int], Tally]
 """What was counted, by the service's id and the hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A rental that got its code, or did not: `waited_ms` is None where none came."""
 
     service_id: int
@@ -62,16 +60,14 @@ class Sample:
     waited_ms: int | None
 
 
-def samples_after(tx: Tx, after: int, limit: int) -> tuple[int, int, list[Sample]]:
-    """A page of the event log: how many events it has, the last one's number, and the samples."""
-    rows = tx.rows(_EVENTS, after=after, limit=limit)
-    samples = [_sample(row) for row in rows if row[3] is not None]
-    return len(rows), rows[-1][0] if rows else after, samples
+def samples_between(tx: Tx, after: int, last: int) -> list[Sample]:
+    """The samples in the events from behind one to the last one."""
+    return [_sample(row) for row in tx.rows(_EVENTS, after=after, last=last)]
 
 
 def _sample(row: Row) -> Sample:
-    received = row[1] == EventKind.RENTAL_RECEIVED.value
-    return Sample(row[3], row[2], row[2] - row[4] if received else None)
+    received = row[0] == EventKind.RENTAL_RECEIVED.value
+    return Sample(row[2], row[1], row[1] - row[3] if received else None)
 
 
 def hours(tx: Tx, service_ids: Iterable[int], first: int, last: int) -> Hours:

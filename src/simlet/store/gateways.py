@@ -13,7 +13,7 @@ _LOCK = Sql(f"{_NAMED} {{for_update}}")
 _ALL = Sql(f"SELECT {_FIELDS} FROM gateways g WHERE g.removed_at_ms IS NULL ORDER BY g.name")
 _ADD = Sql(
     "INSERT INTO gateways (name, kind, settings, secret_hash, created_at_ms) "
-    "VALUES (:name, :kind, :settings, :secret_hash, :now_ms) RETURNING id"
+    "VALUES (:name, :kind, :settings, :secret_hash, :now_ms) {returning_id}"
 )
 _SET_SETTINGS = Sql("UPDATE gateways SET settings = :settings WHERE id = :id")
 _SET_SECRET = Sql("UPDATE gateways SET secret_hash = :secret_hash WHERE id = :id")
@@ -81,7 +81,7 @@ def add_gateway(
     tx: Tx, name: str, kind: str, settings: Settings, secret_hash: bytes | None, now_ms: int
 ) -> int:
     """Adds a gateway; its id."""
-    row = tx.row(
+    return tx.add(
         _ADD,
         name=name,
         kind=kind,
@@ -89,9 +89,6 @@ def add_gateway(
         secret_hash=secret_hash,
         now_ms=now_ms,
     )
-    assert row is not None  # noqa: S101 - RETURNING gives the row
-    gateway_id: int = row[0]
-    return gateway_id
 
 
 def set_settings(tx: Tx, gateway_id: int, settings: Settings) -> None:

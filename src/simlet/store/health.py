@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +23,8 @@ _EVENTS = Sql(
     "SELECT e.seq, e.kind, e.at_ms, m.gateway_id, m.line_id, m.quarantine, "
     "r.line_id, l.gateway_id, r.created_at_ms, r.price_dong, r.state "
     "FROM (SELECT seq, kind, at_ms, rental_id, message_id FROM events "
-    "WHERE seq > :after ORDER BY seq LIMIT :limit) e "
+    "WHERE seq > :after AND seq <= :last AND kind IN ('message.kept', 'message.quarantined', "
+    "'rental.expired', 'rental.reported')) e "
     "LEFT JOIN messages m ON m.id = e.message_id "
     "AND e.kind IN ('message.kept', 'message.quarantined') "
     "LEFT JOIN rentals r ON r.id = e.rental_id "
@@ -96,8 +98,7 @@ _SET_REPORTS = Sql(
 _ATTACH = Sql(f"UPDATE lines SET gateway_id = :gateway_id WHERE id IN {_IDS}")
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedEvent:
+class WatchedEvent(NamedTuple):
     """What the event log tells of lines and gateways.
 
     Attributes:
@@ -155,9 +156,10 @@ class NewReport:
     look_at_ms: int | None
 
 
-def watched_events(tx: Tx, after: int, limit: int) -> list[WatchedEvent]:
-    """A page of the event log, with what it means for lines and gateways."""
-    return [WatchedEvent(*row) for row in tx.rows(_EVENTS, after=after, limit=limit)]
+def watched_events(tx: Tx, after: int, last: int) -> list[WatchedEvent]:
+    """Of the events from behind one to the last one, those that mean something here."""
+    rows = tx.rows(_EVENTS, after=after, last=last)
+    return [WatchedEvent(*row) for row in rows if row[3] is not None or row[6] is not None]
 
 
 def _health_of(row: Row) -> HealthOf:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -66,8 +67,7 @@ class LineRow:
     gateway: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivingLine:
+class ReceivingLine(NamedTuple):
     """A line that a message came to; with a gateway, no other one speaks for its number."""
 
     id: int

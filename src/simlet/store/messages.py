@@ -1,6 +1,7 @@
 """Statements for messages and recordings."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simlet.domain.inbound import Inbound, Quarantine
 from simlet.store.sql import Sql, Tx
@@ -14,7 +15,7 @@ _ADD = Sql(
     "has_code, has_recording, sent_at_ms, came_at_ms, kept_at_ms, rental_id, quarantine) "
     "VALUES (:gateway_id, :dedupe_key, :kind, :to_number, :line_id, :sender, :body, :code, "
     ":has_code, :has_recording, :sent_at_ms, :came_at_ms, :kept_at_ms, :rental_id, :quarantine) "
-    "ON CONFLICT (gateway_id, dedupe_key) DO NOTHING RETURNING id"
+    "ON CONFLICT (gateway_id, dedupe_key) DO NOTHING {returning_id}"
 )
 _REWRITE = Sql(
     "UPDATE messages SET body = :body, code = coalesce(:code, code), "
@@ -41,8 +42,7 @@ _FORGET = Sql(
 _FORGET_RECORDING = Sql("DELETE FROM recordings WHERE message_id = :id")
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message about to be kept: it has a rental that owns it, or a reason why none does.
 
     Attributes:
@@ -121,7 +121,7 @@ def rewrite_message(
 def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
     """Keeps a message, and its recording; its id, or None when it was kept before."""
     inbound = new.inbound
-    row = tx.row(
+    message_id = tx.add_once(
         _ADD,
         gateway_id=gateway_id,
         dedupe_key=new.dedupe_key,
@@ -139,10 +139,7 @@ def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
         rental_id=new.rental_id,
         quarantine=new.quarantine.value if new.quarantine else None,
     )
-    if row is None:
-        return None
-    message_id: int = row[0]
-    if inbound.recording is not None:
+    if message_id is not None and inbound.recording is not None:
         tx.run(_ADD_RECORDING, message_id=message_id, wav=inbound.recording)
     return message_id
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from simlet.store.sql import DatabaseFault, SchemaMismatch
-from simlet.store.sqlite import enter_wal_mode, refuse_wal_reset_bug
+from simlet.store.sqlite_file import connect, refuse_wal_reset_bug
 
 T = TypeVar("T")
 
@@ -68,7 +68,10 @@ def engine_for(url: str) -> Engine:
         return create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
         )
-    refuse_wal_reset_bug()
+    refuse_wal_reset_bug(sqlite3.sqlite_version)
+    # The two SQLites of this process must not have the file open at once: to close it in one takes
+    # away the locks of the other (POSIX, fcntl).
+    connect(Path(url.removeprefix("sqlite:///")), _PATIENCE_S).close()
     engine = create_engine(url, module=sqlite3, poolclass=NullPool)
     event.listen(engine, "connect", _begin_ourselves)
     event.listen(engine, "begin", _begin_immediate)
@@ -79,7 +82,6 @@ def _begin_ourselves(connection: sqlite3.Connection, _: object) -> None:
     # The driver commits before DDL unless it is told to leave transactions alone.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
-    enter_wal_mode(connection, _PATIENCE_S)
 
 
 def _begin_immediate(connection: Connection) -> None:

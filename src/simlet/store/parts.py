@@ -17,7 +17,7 @@ _OF_KEY = Sql(
 _ADD = Sql(
     "INSERT INTO long_messages (to_number, sender, reference, total, gateway_id, state, "
     "began_at_ms) VALUES (:to_number, :sender, :reference, :total, :gateway_id, 'open', "
-    ":began_at_ms) RETURNING id"
+    ":began_at_ms) {returning_id}"
 )
 _LOCK_KEY = Sql("SELECT {lock_parts}")
 _PARTS = Sql(
@@ -100,7 +100,7 @@ def add_long_message(
     tx: Tx, gateway_id: int, to: str, sender: str, part: Part, now_ms: int
 ) -> LongMessage:
     """Begins a message with the part that came first."""
-    row = tx.row(
+    added_id = tx.add(
         _ADD,
         to_number=to,
         sender=sender,
@@ -109,9 +109,8 @@ def add_long_message(
         gateway_id=gateway_id,
         began_at_ms=now_ms,
     )
-    assert row is not None  # noqa: S101 - RETURNING gives the row
     return LongMessage(
-        row[0], to, sender, part.reference, part.total, gateway_id, "open", now_ms, None
+        added_id, to, sender, part.reference, part.total, gateway_id, "open", now_ms, None
     )
 
 

@@ -32,6 +32,8 @@ class PostgresTx:
 
     __slots__ = ("_connection", "added_events")
 
+    alone = False
+
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self.added_events = False
@@ -40,6 +42,19 @@ class PostgresTx:
         """See `Tx.run`."""
         self.added_events |= statement.adds_event
         return self._connection.execute(statement.postgres, inputs).rowcount
+
+    def add(self, statement: Sql, /, **inputs: Any) -> int:
+        """See `Tx.add`."""
+        added = self.add_once(statement, **inputs)
+        if added is None:
+            raise LookupError("a statement that adds a row added none")
+        return added
+
+    def add_once(self, statement: Sql, /, **inputs: Any) -> int | None:
+        """See `Tx.add_once`."""
+        self.added_events |= statement.adds_event
+        row = self._connection.execute(statement.postgres, inputs).fetchone()
+        return None if row is None else row[0]
 
     def row(self, statement: Sql, /, **inputs: Any) -> Row | None:
         """See `Tx.row`."""

@@ -1,6 +1,7 @@
 """Statements for rentals. Whatever a dealer asks for starts from the dealer's account."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +23,7 @@ _ADD = Sql(
     "created_at_ms, deadline_at_ms, catch_all, again, listening, order_id, order_hash) "
     "VALUES (:account_id, :service_id, :store, :line_id, :number, :price_dong, 'waiting', "
     ":created_at_ms, :deadline_at_ms, :catch_all, :again, TRUE, :order_id, :order_hash) "
-    "RETURNING id"
+    "{returning_id}"
 )
 _OF_ACCOUNT = Sql(
     f"SELECT {_FIELDS} FROM rentals r WHERE r.id = :id AND r.account_id = :account_id"
@@ -62,9 +63,14 @@ _SINCE = Sql(
     "WHERE r.line_id = :line_id AND r.created_at_ms <= :latest_ms "
     "AND r.deadline_at_ms > :earliest_ms ORDER BY r.id {for_update_of_r}"
 )
-_CLOSE = Sql(
-    "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = :listening, "
-    "message_id = :message_id WHERE id = :id AND state = 'waiting'"
+_END = Sql(
+    "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = FALSE "
+    "WHERE id = :id AND state = 'waiting'"
+)
+# It goes on listening: to say so again would have every index of who listens written again.
+_RECEIVE = Sql(
+    "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, message_id = :message_id "
+    "WHERE id = :id AND state = 'waiting'"
 )
 # A stamp that lies ahead of our clock counts as the time at which the message came.
 _SENT = "CASE WHEN {0}.sent_at_ms < {0}.kept_at_ms THEN {0}.sent_at_ms ELSE {0}.kept_at_ms END"
@@ -119,8 +125,7 @@ _RECENT = Sql(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NewRental:
+class NewRental(NamedTuple):
     """A rental about to begin; see `simlet.domain.rental.Rental` for its fields."""
 
     account_id: int
@@ -229,7 +234,7 @@ def _view(row: Row) -> RentalView:
 
 def add_rental(tx: Tx, new: NewRental) -> int:
     """Adds a waiting rental; its number."""
-    row = tx.row(
+    return tx.add(
         _ADD,
         account_id=new.account_id,
         service_id=new.service_id,
@@ -244,9 +249,6 @@ def add_rental(tx: Tx, new: NewRental) -> int:
         order_id=new.order_id,
         order_hash=new.order_hash,
     )
-    assert row is not None  # noqa: S101 - RETURNING gives the row
-    rental_id: int = row[0]
-    return rental_id
 
 
 def rental_of_account(tx: Tx, account_id: int, rental_id: int) -> Rental | None:
@@ -306,22 +308,28 @@ def open_between(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list
     return [_candidate(row) for row in rows]
 
 
-def close_rental(tx: Tx, closed: Rental, message_id: int | None = None) -> bool:
-    """Records the end of a waiting rental, with the message that answered it if there is one.
+def receive(tx: Tx, received: Rental, message_id: int) -> bool:
+    """Records that a waiting rental has its code, with the message that answered it.
 
-    False when another transaction ended it before.
+    False when another transaction closed it before.
     """
-    return (
-        tx.run(
-            _CLOSE,
-            id=closed.id,
-            state=closed.state.value,
-            closed_at_ms=closed.closed_at_ms,
-            listening=closed.listening,
-            message_id=message_id,
-        )
-        == 1
+    changed = tx.run(
+        _RECEIVE,
+        id=received.id,
+        state=received.state.value,
+        closed_at_ms=received.closed_at_ms,
+        message_id=message_id,
     )
+    return changed == 1
+
+
+def end(tx: Tx, ended: Rental) -> bool:
+    """Records the end of a waiting rental that got no code, and listens no more.
+
+    False when another transaction closed it before.
+    """
+    state, closed_at_ms = ended.state.value, ended.closed_at_ms
+    return tx.run(_END, id=ended.id, state=state, closed_at_ms=closed_at_ms) == 1
 
 
 def prefer_message(tx: Tx, rental_id: int, message_id: int) -> None:

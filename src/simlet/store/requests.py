@@ -20,7 +20,7 @@ _ADD = Sql(
     "INSERT INTO requests (account_id, service_id, filters, max_price_dong, metadata, "
     "endpoint_id, state, created_at_ms, deadline_at_ms) VALUES (:account_id, :service_id, "
     ":filters, :max_price_dong, :metadata, :endpoint_id, 'queued', :created_at_ms, "
-    ":deadline_at_ms) RETURNING id"
+    ":deadline_at_ms) {returning_id}"
 )
 _OF_ACCOUNT = Sql(
     f"SELECT {_FIELDS} FROM requests q WHERE q.id = :id AND q.account_id = :account_id"
@@ -130,7 +130,7 @@ def _found(row: Row | None) -> LineRequest | None:
 
 def add_request(tx: Tx, new: NewRequest) -> int:
     """Adds a queued request; its number."""
-    row = tx.row(
+    return tx.add(
         _ADD,
         account_id=new.account_id,
         service_id=new.service_id,
@@ -141,9 +141,6 @@ def add_request(tx: Tx, new: NewRequest) -> int:
         created_at_ms=new.created_at_ms,
         deadline_at_ms=new.deadline_at_ms,
     )
-    assert row is not None  # noqa: S101 - RETURNING gives the row
-    request_id: int = row[0]
-    return request_id
 
 
 def request_of_account(tx: Tx, account_id: int, request_id: int) -> LineRequest | None:

@@ -1,6 +1,7 @@
 """Statements for services."""
 
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -43,6 +44,12 @@ def rules_from(senders: str, texts: str, catch_all: object, code_pattern: str | 
 
 
 def _service(row: Row) -> Service:
+    return _service_from(tuple(row))
+
+
+@lru_cache(maxsize=4096)
+def _service_from(row: tuple[Any, ...]) -> Service:
+    """The service that a row tells; the rows of one service seldom differ."""
     return Service(
         id=row[0],
         store=row[1],

@@ -8,7 +8,8 @@ SQLAlchemy's own execution costs ten times the statement itself.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 Row = Sequence[Any]
 Inputs = Mapping[str, Any]
@@ -27,6 +28,7 @@ _SQLITE_WORDS = {
     "texts": "(SELECT value FROM json_each(:texts))",
     "table": "json_each(:table)",
     "next_seq": "(SELECT coalesce(max(seq), 0) + 1 FROM events)",
+    "returning_id": "",
 }
 # No flow changes a key or deletes a row that others refer to, so rows are locked against changes
 # and not against references: a message must not wait for a renting only because both name a line.
@@ -42,6 +44,7 @@ _POSTGRES_WORDS = {
     "table": "jsonb_array_elements(CAST(:table AS jsonb))",
     "skip_locked": "FOR NO KEY UPDATE SKIP LOCKED",
     "next_seq": "NULL",
+    "returning_id": "RETURNING id",
 }
 
 
@@ -49,19 +52,23 @@ class Sql:
     """One statement in the spelling of each database.
 
     The words that lock (`{for_update}`, `{skip_locked}`, `{lock_…}`) say nothing on SQLite, which
-    has one writer; `{next_seq}` numbers an event; `{texts}` is a set of texts, given as a JSON
-    array in the input `texts`; `{table}` is a table given as a JSON array of arrays in the input
-    `table`, of whose rows `value ->> 0` is the first cell: the fastest way to add many rows.
+    has one writer; `{next_seq}` numbers an event; `{returning_id}` ends what `Tx.add` runs;
+    `{texts}` is a set of texts, given as a JSON array in the input `texts`; `{table}` is a table
+    given as a JSON array of arrays in the input `table`, of whose rows `value ->> 0` is the first
+    cell: the fastest way to add many rows.
 
     Attributes:
         adds_event: whether it adds an event, which is to be numbered after the commit.
+        sqlite: with numbers in the place of the names of its inputs: SQLite looks each name up.
+        in_order: the values of its inputs, by those numbers.
     """
 
-    __slots__ = ("adds_event", "postgres", "sqlite")
+    __slots__ = ("adds_event", "in_order", "postgres", "sqlite")
 
     def __init__(self, text: str) -> None:
         self.adds_event = "{next_seq}" in text
-        self.sqlite = _worded(text, _SQLITE_WORDS)
+        self.sqlite, names = _numbered(_worded(text, _SQLITE_WORDS))
+        self.in_order = _picker(names)
         self.postgres = _INPUT.sub(_input, _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
 
 
@@ -69,17 +76,62 @@ def _input(found: re.Match[str]) -> str:
     return f"%({found[1]})s" if found[1] else found[0]
 
 
+def _numbered(text: str) -> tuple[str, list[str]]:
+    """A statement with numbered inputs, and the names that those had, by number."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        if not name:
+            return found[0]
+        if name not in names:
+            names.append(name)
+        return f"?{names.index(name) + 1}"
+
+    return _INPUT.sub(number, text), names
+
+
+def _picker(names: list[str]) -> Callable[[Inputs], tuple[Any, ...]]:
+    if not names:
+        return _nothing
+    if len(names) == 1:
+        (name,) = names
+        return lambda inputs: (inputs[name],)
+    return itemgetter(*names)
+
+
+def _nothing(_: Inputs) -> tuple[Any, ...]:
+    return ()
+
+
 def _worded(text: str, words: Mapping[str, str]) -> str:
     for word, spelling in words.items():
         text = text.replace("{" + word + "}", spelling)
-    return text
+    return text.rstrip()
 
 
 class Tx(Protocol):
-    """A transaction in which statements run; a flow gets one, and never ends it itself."""
+    """A transaction in which statements run; a flow gets one, and never ends it itself.
+
+    Attributes:
+        alone: whether no other transaction writes meanwhile, so that what was read stays true.
+    """
+
+    @property
+    def alone(self) -> bool:
+        """See above."""
+        ...
 
     def run(self, statement: Sql, /, **inputs: Any) -> int:
         """Runs a statement; the number of rows it changed."""
+        ...
+
+    def add(self, statement: Sql, /, **inputs: Any) -> int:
+        """Runs a statement that adds a row and ends with `{returning_id}`; the row's id."""
+        ...
+
+    def add_once(self, statement: Sql, /, **inputs: Any) -> int | None:
+        """As `add`; None when the statement added nothing, because there is such a row."""
         ...
 
     def row(self, statement: Sql, /, **inputs: Any) -> Row | None:
@@ -95,8 +147,16 @@ class Tx(Protocol):
         ...
 
 
-Call = Callable[[Tx], Any]
-"""A flow with all its inputs but the transaction."""
+class Call(NamedTuple):
+    """A flow with all its inputs but the transaction."""
+
+    flow: Callable[..., Any]
+    args: tuple[Any, ...]
+    inputs: Mapping[str, Any]
+
+    def __call__(self, tx: Tx) -> Any:
+        """Runs the flow."""
+        return self.flow(tx, *self.args, **self.inputs)
 
 
 @dataclass(frozen=True, slots=True)

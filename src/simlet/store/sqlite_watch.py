@@ -6,7 +6,7 @@ Source: SQLite, `PRAGMA data_version`: it changes on a connection when another o
 import asyncio
 from typing import Any
 
-from pysqlite3 import dbapi2 as sqlite3
+import apsw
 
 from simlet.store.sql import DatabaseFault
 
@@ -20,7 +20,7 @@ class SqliteWatch:
         connection: one of its own, on which nothing is written; closed with this.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._version = self._look()
 
@@ -41,7 +41,7 @@ class SqliteWatch:
 
     def _look(self) -> int:
         try:
-            version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.Error as error:
+            version: Any = self._connection.execute("PRAGMA data_version").fetchall()[0][0]
+        except apsw.Error as error:
             raise DatabaseFault(f"SQLite cannot be watched: {error}") from error
-        return version
+        return int(version)

@@ -5,8 +5,8 @@ active and not taken by the service; blocks with none left drop out of the index
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from simlet.domain.allocate import (
     BLOCK_LINES,
@@ -67,7 +67,7 @@ _ROOM = Sql(
 )
 _ADD_BLOCK = Sql(
     "INSERT INTO blocks (store, network_id, prefix, size, active) "
-    "VALUES (:store, :network_id, :prefix, :size, :active) RETURNING id"
+    "VALUES (:store, :network_id, :prefix, :size, :active) {returning_id}"
 )
 _ADD_BLOCK_STOCK = Sql(
     "INSERT INTO stock (service_id, block_id, network_id, prefix, taken, left_count) "
@@ -91,8 +91,7 @@ _NONE = places_to_bytes(0)
 _BEYOND = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """A block's lines as one service sees them: sets of places."""
 
     active: int
@@ -119,16 +118,22 @@ def pages_with_stock(
     tx: Tx, service_id: int, filters: Filters, start: int, page: int = PAGE_BLOCKS
 ) -> Iterator[list[Row]]:
     """Pages of (block, lines left) that pass the filters' cells, from a block on and round."""
+    statement, inputs = _search(service_id, filters, page)
+    for first, end in ((start, _BEYOND), (0, start)):
+        yield from _pages_between(tx, statement, inputs, first, end, page)
+
+
+def _search(service_id: int, filters: Filters, page: int) -> tuple[Sql, Inputs]:
+    if filters.any_line:
+        return _page_statement(page, 0, 0, 0), {"service_id": service_id}
     wanted, unwanted = filters.wanted_cells, filters.unwanted_cells
     statement = _page_statement(page, len(filters.networks), len(wanted), len(unwanted))
-    inputs = {
+    return statement, {
         "service_id": service_id,
         **_named("network", filters.networks),
         **_named("wanted", wanted),
         **_named("unwanted", unwanted),
     }
-    for first, end in ((start, _BEYOND), (0, start)):
-        yield from _pages_between(tx, statement, inputs, first, end, page)
 
 
 def _pages_between(
@@ -257,7 +262,7 @@ def lock_free_line(
     )
     if row is None:
         return None
-    occupied = line_is_occupied(
+    occupied = not tx.alone and line_is_occupied(
         tx, line_id, catch_all=catch_all, account_id=account_id, now_ms=now_ms
     )
     return None if occupied else row[0]
@@ -335,9 +340,7 @@ def _add_block(tx: Tx, store: str, network_id: int, prefix: str, count: int) -> 
     filled = min(BLOCK_LINES, count)
     cell = {"store": store, "network_id": network_id, "prefix": prefix}
     active = places_to_bytes(_places_between(0, filled))
-    row = tx.row(_ADD_BLOCK, size=filled, active=active, **cell)
-    assert row is not None  # noqa: S101 - RETURNING gives the row
-    block_id: int = row[0]
+    block_id = tx.add(_ADD_BLOCK, size=filled, active=active, **cell)
     tx.run(_ADD_BLOCK_STOCK, block_id=block_id, taken=_NONE, left_count=filled, **cell)
     return [line_at(block_id, place) for place in range(filled)]
 

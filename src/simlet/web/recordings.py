@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from simlet.clock import Clock
 from simlet.domain.signing import read_reference, sign_reference
 from simlet.flows import browse
 from simlet.runtime import Runtime
@@ -43,17 +44,22 @@ def recording_of_message(runtime: Runtime, message_id: int, kept_at_ms: int) -> 
 
     The address works as long as the recording is kept, and is the same each time it is asked for.
     """
-    keep_s = runtime.settings.retention.texts_hours * 3600
-    expires_s = kept_at_ms // 1000 + keep_s
-    if runtime.clock.now_ms() // 1000 >= expires_s:
-        return None
-    reference = sign_reference(runtime.recording_key, _WHAT, message_id, expires_s)
-    return f"{runtime.base_url}{PATH}{reference}.wav"
+    return recording_urls(runtime)(message_id, kept_at_ms)
 
 
 def recording_urls(runtime: Runtime) -> Callable[[int, int], str | None]:
-    """What makes the addresses of recordings of a server."""
-    return partial(recording_of_message, runtime)
+    """What makes the addresses of recordings of a server; it can be handed to another process."""
+    keep_s = runtime.settings.retention.texts_hours * 3600
+    return partial(_url, runtime.recording_key, runtime.base_url, keep_s, runtime.clock)
+
+
+def _url(
+    key: bytes, base_url: str, keep_s: int, clock: Clock, message_id: int, kept_at_ms: int
+) -> str | None:
+    expires_s = kept_at_ms // 1000 + keep_s
+    if clock.now_ms() // 1000 >= expires_s:
+        return None
+    return f"{base_url}{PATH}{sign_reference(key, _WHAT, message_id, expires_s)}.wav"
 
 
 async def recording_at(runtime: Runtime, path: str) -> bytes | None:

@@ -3,17 +3,17 @@
 Source: SMPP Protocol Specification v3.4, issue 1.2: header 3.2, PDUs 4, parameters 5.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 HEADER_OCTETS: Final = 16
 MAX_FRAME_OCTETS: Final = 128 * 1024
 """The longest PDU that is believed: a `message_payload` holds up to 64 KiB, the rest is small."""
-
-_MAX_ADDRESS_OCTETS: Final = 65  # of data_sm, the longest one: 4.7.1
 
 _LENGTH = Struct(">I")
 _HEADER = Struct(">IIII")
@@ -131,21 +131,28 @@ class FrameReader:
         octets = bytes(self._buffer)
         frames: list[Frame] = []
         at = 0
-        self._needed = _LENGTH.size
-        while len(octets) - at >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(octets, at)
-            if not HEADER_OCTETS <= length <= MAX_FRAME_OCTETS:
-                self.fault = FrameFault(length, _sequence_at(octets, at, length))
-                break
+        whole = len(octets) - HEADER_OCTETS
+        while at <= whole:
+            length, command, status, sequence = _HEADER.unpack_from(octets, at)
             end = at + length
-            if end > len(octets):
-                self._needed = length
+            if end > len(octets) or not HEADER_OCTETS <= length <= MAX_FRAME_OCTETS:
                 break
-            _, command, status, sequence = _HEADER.unpack_from(octets, at)
             frames.append(Frame(command, status, sequence, octets[at + HEADER_OCTETS : end]))
             at = end
+        self._look_ahead(octets, at)
         del self._buffer[: len(octets) if self.fault else at]
         return frames
+
+    def _look_ahead(self, octets: bytes, at: int) -> None:
+        """What the octets behind the last whole frame say of the next one."""
+        self._needed = _LENGTH.size
+        if len(octets) - at < _LENGTH.size:
+            return
+        (length,) = _LENGTH.unpack_from(octets, at)
+        if HEADER_OCTETS <= length <= MAX_FRAME_OCTETS:
+            self._needed = length
+        else:
+            self.fault = FrameFault(length, _sequence_at(octets, at, length))
 
 
 def _sequence_at(octets: bytes, at: int, length: int) -> int:
@@ -207,8 +214,10 @@ def _c_octets(text: str) -> bytes:
     return text.encode("latin-1") + b"\0"
 
 
-@dataclass(frozen=True, slots=True)
-class ShortMessage:
+_NO_PARAMETERS: Final[Mapping[int, bytes]] = MappingProxyType({})
+
+
+class ShortMessage(NamedTuple):
     """What is read of a `deliver_sm` or a `data_sm`.
 
     Attributes:
@@ -223,7 +232,36 @@ class ShortMessage:
     esm_class: int
     data_coding: int
     content: bytes = b""
-    parameters: Mapping[int, bytes] = field(default_factory=dict)
+    parameters: Mapping[int, bytes] = _NO_PARAMETERS
+
+
+# A text has 64 octets and its NUL at most; so long are the addresses of data_sm alone: 4.7.1.
+_ADDRESSES: Final = rb"""
+    [^\0]{0,64}\0          # service_type
+    (.) . ([^\0]{0,64})\0  # of the source: type of number, numbering plan, address
+    .   . ([^\0]{0,64})\0  # of the destination, likewise
+    (.)                    # esm_class
+"""
+
+
+_DELIVER_SM: Final = re.compile(
+    _ADDRESSES
+    + rb"""
+    . .                    # protocol_id, priority_flag
+    [^\0]{0,64}\0          # schedule_delivery_time
+    [^\0]{0,64}\0          # validity_period
+    . . (.) .              # registered_delivery, replace_if_present_flag, data_coding, default id
+    (.)                    # sm_length
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_DATA_SM: Final = re.compile(
+    _ADDRESSES
+    + rb"""
+    . (.)                  # registered_delivery, data_coding
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def decode_deliver_sm(body: bytes) -> ShortMessage:
@@ -232,25 +270,18 @@ def decode_deliver_sm(body: bytes) -> ShortMessage:
     Raises:
         MalformedPdu: it ends too early.
     """
-    at = _behind_text(body, 0)
-    source_ton, source, at = _address(body, at)
-    _, destination, at = _address(body, at)
-    # esm_class, protocol_id, priority_flag; two times; four more octets, then the length.
-    coded = _behind_text(body, _behind_text(body, at + 3))
-    if coded + 5 > len(body):
+    found = _DELIVER_SM.match(body)
+    if found is None:
         raise _too_short()
-    begin = coded + 5
-    end = begin + body[coded + 4]
+    source_ton, source, destination, esm_class, data_coding, sm_length = found.groups()
+    begin = found.end()
+    end = begin + sm_length[0]
     if end > len(body):
         raise MalformedPdu(Status.ESME_RINVMSGLEN, "sm_length is longer than the PDU")
+    parameters = _parameters(body, end) if end < len(body) else _NO_PARAMETERS
+    content = body[begin:end]
     return ShortMessage(
-        source_ton,
-        source,
-        destination,
-        body[at],
-        body[coded + 2],
-        body[begin:end],
-        _parameters(body, end) if end < len(body) else {},
+        source_ton[0], source, destination, esm_class[0], data_coding[0], content, parameters
     )
 
 
@@ -260,14 +291,13 @@ def decode_data_sm(body: bytes) -> ShortMessage:
     Raises:
         MalformedPdu: it ends too early.
     """
-    at = _behind_text(body, 0)
-    source_ton, source, at = _address(body, at)
-    _, destination, at = _address(body, at)
-    if at + 3 > len(body):
+    found = _DATA_SM.match(body)
+    if found is None:
         raise _too_short()
-    parameters = _parameters(body, at + 3)
+    source_ton, source, destination, esm_class, data_coding = found.groups()
+    parameters = _parameters(body, found.end())
     return ShortMessage(
-        source_ton, source, destination, body[at], body[at + 2], parameters=parameters
+        source_ton[0], source, destination, esm_class[0], data_coding[0], b"", parameters
     )
 
 
@@ -304,20 +334,6 @@ def encode_parameters(parameters: Mapping[int, bytes]) -> bytes:
 def _encode_addresses(message: ShortMessage) -> bytes:
     source = bytes([message.source_ton, 0]) + message.source + b"\0"
     return source + b"\x01\x01" + message.destination + b"\0"
-
-
-def _address(body: bytes, at: int) -> tuple[int, bytes, int]:
-    """The type of number, the address, and where the next field begins."""
-    end = _behind_text(body, at + 2)
-    return body[at], body[at + 2 : end - 1], end
-
-
-def _behind_text(body: bytes, at: int) -> int:
-    """Where the field behind a text that ends with NUL begins."""
-    end = body.find(0, at, at + _MAX_ADDRESS_OCTETS)
-    if end < 0:
-        raise _too_short()
-    return end + 1
 
 
 def _too_short() -> MalformedPdu:

@@ -3,6 +3,7 @@
 Source: SMPP Protocol Specification v3.4, issue 1.2, the sections named at each function.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +34,11 @@ _ALPHANUMERIC: Final = 5
 _SAME_AS_ASCII: Final = bytes(
     octet for octet in range(0x7F) if decode_unpacked(bytes([octet])) == chr(octet)
 )
-_CONTROLS: Final = frozenset(range(0x20)) - frozenset(b"\t\n\r")
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# Codings in which those octets are those letters, whatever the SMSC's default alphabet is.
+_LIKE_ASCII: Final = frozenset({0, 1, 3})
+# The spelling that nearly all of them have; `parse_destination` reads it likewise, and others too.
+_MOBILE: Final = re.compile(rb"84[35789][0-9]{8}")
 _ISO_8859: Final = {1: "latin-1", 3: "latin-1", 6: "iso8859-5", 7: "iso8859-8"}
 
 
@@ -75,17 +80,16 @@ def read_message(message: ShortMessage, reading: Reading, own_id: str | None = N
     Raises:
         Refused: INVALID, when what it was sent to is no number.
     """
-    to = _destination(message.destination)
-    sender = read_sender(message.source_ton, message.source)
-    parameters = message.parameters
-    octets = message.content
+    source_ton, source, destination, esm_class, data_coding, octets, parameters = message
+    to = _destination(destination)
+    sender = read_sender(source_ton, source)
     if not octets and parameters:
         octets = parameters.get(Tag.MESSAGE_PAYLOAD, b"")
     damaged = False
     try:
-        user_data = _user_data(message.esm_class, octets)
+        user_data = _user_data(esm_class, octets)
         part = user_data.part
-        text = read_text(message.data_coding, user_data, reading.alphabet)
+        text = read_text(data_coding, user_data, reading.alphabet)
     except ValueError:
         damaged, part, text = True, None, octets.hex().upper()
     source_id = own_id
@@ -116,6 +120,8 @@ def read_text(data_coding: int, user_data: UserData, alphabet: str) -> str:
     """
     coding = data_coding if data_coding < 0x10 else _of_the_network(data_coding)
     body = user_data.body
+    if coding in _LIKE_ASCII and _is_ascii(user_data):
+        return body.decode("ascii")
     if coding == 8:
         return utf16_text(body)
     if coding == 0:
@@ -136,20 +142,23 @@ def _of_the_network(data_coding: int) -> int:
     return data_coding & 0x0C if group < 0x8 else 4
 
 
+def _is_ascii(user_data: UserData) -> bool:
+    """Whether each octet is the same letter in all alphabets that begin as ASCII does."""
+    return not user_data.locking_shift and not user_data.body.translate(None, _SAME_AS_ASCII)
+
+
 def _is_gsm7(user_data: UserData) -> bool:
     """Whether what is called ASCII is none: some SMSCs say so of GSM-7 (npm `smpp` among them).
 
     A header with a national table tells, and letters that would be control codes.
     """
     national = user_data.locking_shift or user_data.single_shift
-    return bool(national) or not _CONTROLS.isdisjoint(user_data.body)
+    return bool(national) or _CONTROLS.search(user_data.body) is not None
 
 
 def _default_text(body: bytes, user_data: UserData, alphabet: str) -> str:
     # A national table in the header speaks of GSM-7, whatever the SMSC's default is.
     if alphabet == "gsm7" or user_data.locking_shift or user_data.single_shift:
-        if not user_data.locking_shift and not body.translate(None, _SAME_AS_ASCII):
-            return body.decode("ascii")
         return decode_unpacked(
             body, locking_shift=user_data.locking_shift, single_shift=user_data.single_shift
         )
@@ -158,8 +167,9 @@ def _default_text(body: bytes, user_data: UserData, alphabet: str) -> str:
     return body.decode("latin-1")
 
 
-@lru_cache(maxsize=4096)
 def _destination(octets: bytes) -> str:
+    if _MOBILE.fullmatch(octets):
+        return "+" + octets.decode("ascii")
     text = octets.decode("latin-1")
     # Dialled with the international prefix; no mobile number of ours begins so otherwise.
     return parse_destination(text.removeprefix("00") if text.startswith("0084") else text)

@@ -3,8 +3,7 @@
 Shared by everything that meets it: PDUs of modems, SMPP, gateways that hand over the raw header.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from simlet.domain.inbound import Part
 
@@ -18,8 +17,7 @@ class MalformedHeader(ValueError):  # noqa: N818 - it says what the header is
     """The header does not fit its own lengths. The reason holds nothing of the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class UserData:
+class UserData(NamedTuple):
     """User data, taken apart.
 
     Attributes:

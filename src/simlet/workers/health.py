@@ -56,9 +56,9 @@ class _Watch:
 
     async def _count(self) -> bool:
         page = await self.runtime.db.read(read_on, EVENTS_PAGE)
-        if page.events:
+        if page.seq != page.after:
             await self.runtime.db.write(watch_lines, page, self.rules, self._now_ms())
-        return len(page.events) == EVENTS_PAGE
+        return page.full
 
     async def _probe(self) -> bool:
         if not await self.runtime.db.read(lines_due, self._now_ms()):

@@ -1,6 +1,7 @@
 """Waits for the missing parts of long messages, and no longer than it should."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from simlet.flows.give_up_parts import give_up_parts, overdue_parts
 from simlet.log import get_log
@@ -41,9 +42,7 @@ class _Patience:
         due = [one for one in overdue if one not in self._failed][:BATCH]
         if not due:
             return False
-        outcomes = await self.runtime.db.write_all(
-            lambda tx, one: give_up_parts(tx, one, now_ms), due
-        )
+        outcomes = await self.runtime.db.write_all(partial(give_up_parts, now_ms=now_ms), due)
         for long_message_id, outcome in zip(due, outcomes, strict=True):
             if isinstance(outcome, Raised):
                 self._failed[long_message_id] = now_s + AGAIN_S

@@ -26,7 +26,7 @@ class Slow:
     faults: int = 0
 
     async def read(self, call: Any) -> Any:
-        if call.args[0].__name__ != "read_offer":
+        if call.flow.__name__ != "read_offer":
             return await self.db.engine.read(call)
         self.reads += 1
         await self.leave.wait()

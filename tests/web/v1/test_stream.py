@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -267,7 +266,7 @@ class Held:
         self.after: Happening | None = None
 
     async def read(self, call: Call) -> Any:
-        if not isinstance(call, partial) or call.args[0] is not events_page:
+        if call.flow is not events_page:
             return await self._engine.read(call)
         before, after = self.before, self.after
         self.before = self.after = None
@@ -365,7 +364,7 @@ class Counted(Held):
     now = most = pages = 0
 
     async def read(self, call: Call) -> Any:
-        if not isinstance(call, partial) or call.args[0] is not events_page:
+        if call.flow is not events_page:
             return await super().read(call)
         self.now, self.pages = self.now + 1, self.pages + 1
         self.most = max(self.most, self.now)

@@ -7,7 +7,7 @@ answer comes after the commit.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -128,7 +128,7 @@ class HttpDriver:
         at_ms = _milliseconds(call.started_at, "started_at")
         transcript = call.transcript or ""
         inbound = _inbound(MessageKind.CALL, call.to, call.sender, transcript, at_ms, call.id)
-        (fate,) = await self.tools.deliver([replace(inbound, recording=wav)])
+        (fate,) = await self.tools.deliver([inbound._replace(recording=wav)])
         return _answer(_status_of(fate), results=[_result(fate)])
 
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
 from typing import TypeVar
@@ -133,7 +133,7 @@ class Simulator:
             await self.tools.clock.sleep(step.pause_s)
             if step.messages:
                 now_ms = self.tools.clock.now_ms()
-                sent = [replace(one, sent_at_ms=now_ms) for one in step.messages]
+                sent = [one._replace(sent_at_ms=now_ms) for one in step.messages]
             await self._hand_over(sent)
 
     async def _hand_over(self, messages: list[Inbound]) -> None:

@@ -1,6 +1,7 @@
 """Callbacks: the addresses to which events are posted."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -33,7 +34,7 @@ from simlet.web.v1.objects import Id
 from simlet.web.v1.once import answer_of, write_once
 from simlet.web.v1.operation import USUAL_PAGE, Answer, AtText, Call, Cursor, Limit, Nothing
 from simlet.web.v1.pages import FIRST_MS, at_ms, id_before, page_answer
-from simlet.web.v1.shapes import event_id, moment, moment_or_none
+from simlet.web.v1.shapes import RecordingUrl, event_id, moment, moment_or_none
 
 USUAL_OLD_SECRET_S = 86_400
 _RANGE_CALLS = 25
@@ -171,16 +172,17 @@ async def add(call: Call[Nothing, NewCallback]) -> Answer:
         check_callback_url(call.runtime.settings.callbacks, new.failover_url, "failover_url")
     wish = EndpointWish(new.url, tuple(new.events), BodyFormat(new.format), new.failover_url)
     secret = _new_secret(call)
-
-    def run(tx: Tx) -> Kept:
-        made = add_endpoint(tx, call.account.id, wish, secret, call.now_ms)
-        return Kept(201, shapes.encode(callback_shape(made, call.now_ms, secret)))
-
+    run = partial(_add, account_id=call.account.id, wish=wish, secret=secret, now_ms=call.now_ms)
     kept = await write_once(call, run)
     if kept.status >= 400:
         return answer_of(kept)
     made_id = msgspec.json.decode(kept.body, type=_Made).id
     return answer_of(kept, (b"location", f"/v1/callbacks/{made_id}".encode()))
+
+
+def _add(tx: Tx, account_id: int, wish: EndpointWish, secret: str, now_ms: int) -> Kept:
+    made = add_endpoint(tx, account_id, wish, secret, now_ms)
+    return Kept(201, shapes.encode(callback_shape(made, now_ms, secret)))
 
 
 def _new_secret(call: Call[Nothing, NewCallback] | Call[OneCallback, ChangedCallback]) -> str:
@@ -250,12 +252,21 @@ async def attempts(call: Call[ListedAttempts, Nothing]) -> Answer:
 
 async def test(call: Call[OneCallback, Nothing]) -> Answer:
     """The event that is posted."""
-
-    def run(tx: Tx) -> Kept:
-        told = send_test(tx, call.account.id, call.parameters.id, call.now_ms)
-        return Kept(202, shapes.encode(shapes.event_shape(told, call.recording_url_of)))
-
+    run = partial(
+        _send_test,
+        account_id=call.account.id,
+        one_id=call.parameters.id,
+        now_ms=call.now_ms,
+        recording_url_of=call.recording_url_of,
+    )
     return answer_of(await write_once(call, run))
+
+
+def _send_test(
+    tx: Tx, account_id: int, one_id: int, now_ms: int, recording_url_of: RecordingUrl
+) -> Kept:
+    told = send_test(tx, account_id, one_id, now_ms)
+    return Kept(202, shapes.encode(shapes.event_shape(told, recording_url_of)))
 
 
 async def replay(call: Call[OneCallback, Replayed]) -> Answer:
@@ -263,11 +274,11 @@ async def replay(call: Call[OneCallback, Replayed]) -> Answer:
     again = _replaying(call)
     if call.body.event is None:
         call.charge(_RANGE_CALLS)
+    return answer_of(await write_once(call, partial(_replay, again=again)))
 
-    def run(tx: Tx) -> Kept:
-        return Kept(202, shapes.encode(objects.Replay(again(tx))))
 
-    return answer_of(await write_once(call, run))
+def _replay(tx: Tx, again: Callable[[Tx], int]) -> Kept:
+    return Kept(202, shapes.encode(objects.Replay(again(tx))))
 
 
 def _replaying(call: Call[OneCallback, Replayed]) -> Callable[[Tx], int]:
@@ -281,9 +292,18 @@ def _replaying(call: Call[OneCallback, Replayed]) -> Callable[[Tx], int]:
         if wanted.from_at is not None or wanted.to_at is not None:
             raise invalid("event", "it goes with no `from` and no `to`")
         seq = int(wanted.event.removeprefix("evt_"))
-        return lambda tx: replay_event(tx, account_id, one_id, seq, call.now_ms)
+        return partial(
+            replay_event, account_id=account_id, endpoint_id=one_id, seq=seq, now_ms=call.now_ms
+        )
     if wanted.from_at is None:
         raise invalid("event", "expected an event, or `from` and perhaps `to`")
     from_ms = at_ms(wanted.from_at, "from", FIRST_MS)
     to_ms = at_ms(wanted.to_at, "to", call.now_ms)
-    return lambda tx: replay_between(tx, account_id, one_id, from_ms, to_ms, call.now_ms)
+    return partial(
+        replay_between,
+        account_id=account_id,
+        endpoint_id=one_id,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        now_ms=call.now_ms,
+    )

@@ -49,7 +49,7 @@ from simlet.web.v1.operation import (
     WaitS,
 )
 from simlet.web.v1.pages import FIRST_MS, LAST_MS, at_ms, id_before, page_answer
-from simlet.web.v1.shapes import moment, rental_shape
+from simlet.web.v1.shapes import RecordingUrl, moment, rental_shape
 from simlet.web.v1.waiting import rental_after_wait
 
 TAG = "rentals"
@@ -160,47 +160,34 @@ def _entry(entry: TimelineEntry) -> objects.TimelineEntry:
 
 async def cancel(call: Call[OneRental, Nothing]) -> Answer:
     """The rental after it was cancelled, or as it had ended before."""
-
-    def flow(tx: Tx) -> object:
-        return cancel_rental(tx, call.account.id, call.parameters.id, call.now_ms)
-
-    return await _changed(call, flow)
+    return await _changed(call, partial(cancel_rental, now_ms=call.now_ms))
 
 
 async def report(call: Call[OneRental, Report]) -> Answer:
     """The rental after its number was reported."""
-    reason = ReportReason(call.body.reason)
-
-    def flow(tx: Tx) -> object:
-        return report_rental(
-            tx, call.account.id, call.parameters.id, reason, call.body.note, call.now_ms
-        )
-
+    reason, note = ReportReason(call.body.reason), call.body.note
+    flow = partial(report_rental, reason=reason, note=note, now_ms=call.now_ms)
     return await _changed(call, flow)
 
 
 async def extend(call: Call[OneRental, Nothing]) -> Answer:
     """The rental with its new deadline."""
-
-    def flow(tx: Tx) -> object:
-        return extend_rental(tx, call.account.id, call.parameters.id, call.now_ms)
-
-    return await _changed(call, flow)
+    return await _changed(call, partial(extend_rental, now_ms=call.now_ms))
 
 
-async def _changed(call: Call[OneRental, Any], flow: Callable[[Tx], object]) -> Answer:
+async def _changed(call: Call[OneRental, Any], flow: Callable[[Tx, int, int], object]) -> Answer:
     """What a flow makes of a rental.
 
     An answer is kept for longer than a code may be, so it is kept without what the message said.
     A received rental changes no more: a repeated request reads that again, while it is there.
     """
-
-    def run(tx: Tx) -> Kept:
-        flow(tx)
-        after = show_rental(tx, call.account.id, call.parameters.id)
-        bare = replace(after, code=None, text=None, sender=None)
-        return Kept(200, shapes.encode(rental_shape(bare, call.recording_url_of)))
-
+    run = partial(
+        _change,
+        flow=flow,
+        account_id=call.account.id,
+        rental_id=call.parameters.id,
+        recording_url_of=call.recording_url_of,
+    )
     kept = await write_once(call, run)
     if kept.status == 200 and msgspec.json.decode(kept.body, type=_Ended).state == "received":
         found = await call.runtime.db.glance(show_rental, call.account.id, call.parameters.id)
@@ -208,6 +195,19 @@ async def _changed(call: Call[OneRental, Any], flow: Callable[[Tx], object]) -> 
         body = shapes.encode(rental_shape(found, call.recording_url_of))
         kept = Kept(200, body, kept.replayed)
     return answer_of(kept)
+
+
+def _change(
+    tx: Tx,
+    flow: Callable[[Tx, int, int], object],
+    account_id: int,
+    rental_id: int,
+    recording_url_of: RecordingUrl,
+) -> Kept:
+    flow(tx, account_id, rental_id)
+    after = show_rental(tx, account_id, rental_id)
+    bare = replace(after, code=None, text=None, sender=None)
+    return Kept(200, shapes.encode(rental_shape(bare, recording_url_of)))
 
 
 class _Ended(Struct):

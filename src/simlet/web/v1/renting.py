@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from simlet.domain.allocate import Chance
 from simlet.domain.errors import (
     INSUFFICIENT_FUNDS,
     INVALID,
@@ -188,9 +190,7 @@ async def rent(call: Call[Nothing, Wish]) -> Answer:
     """The rental, or the place in the queue, as it is after a wait."""
     order = _ordered(call)
 
-    def run(tx: Tx) -> Kept:
-        return _rent(tx, order, call)
-
+    run = partial(_rent, order=order, now_ms=call.now_ms, chance=call.runtime.chance)
     if not call.body.wait_s:
         return _answer(await write_once(call, run))
     # Who may not wait is told before anything is rented.
@@ -207,35 +207,35 @@ def _answer(kept: Kept) -> Answer:
     return answer_of(kept) if kept.status >= 400 else answer_of(kept, _location(kept))
 
 
-def _rent(tx: Tx, order: _Order, call: Call[Nothing, Wish]) -> Kept:
+def _rent(tx: Tx, order: _Order, now_ms: int, chance: Chance) -> Kept:
     endpoint_id, secret = None, None
     if order.wish.callback_url is not None:
         endpoint_id, secret = endpoint_for_url(
-            tx, order.account_id, order.wish.callback_url, order.new_secret, call.now_ms
+            tx, order.account_id, order.wish.callback_url, order.new_secret, now_ms
         )
     extras = Extras(order.wish.metadata, endpoint_id)
     with _names_of_v1():
-        made = _rented(tx, order, extras, call)
+        made = _rented(tx, order, extras, now_ms, chance)
     if isinstance(made, LineRequest):
         ahead = requests_ahead(tx, made)
         return Kept(QUEUED, shapes.encode(new_request_shape(made, ahead, secret)))
     rental = show_rental(tx, order.account_id, made.rental.id)
-    return Kept(RENTED, shapes.encode(new_rental_shape(rental, call.recording_url_of, secret)))
+    return Kept(RENTED, shapes.encode(new_rental_shape(rental, _no_recording, secret)))
 
 
 def _rented(
-    tx: Tx, order: _Order, extras: Extras, call: Call[Nothing, Wish]
+    tx: Tx, order: _Order, extras: Extras, now_ms: int, chance: Chance
 ) -> Rented | LineRequest:
     if order.number is not None:
-        return rent_again(tx, order.request_again(order.number, extras), call.now_ms)
-    request, wait_s, chance = (
-        order.request(extras),
-        order.wish.wait_for_stock_s,
-        call.runtime.chance,
-    )
+        return rent_again(tx, order.request_again(order.number, extras), now_ms)
+    request, wait_s = order.request(extras), order.wish.wait_for_stock_s
     if not wait_s:
-        return rent_number(tx, request, call.now_ms, chance)
-    return rent_or_queue(tx, request, wait_s, call.now_ms, chance)
+        return rent_number(tx, request, now_ms, chance)
+    return rent_or_queue(tx, request, wait_s, now_ms, chance)
+
+
+def _no_recording(_message_id: int, _kept_at_ms: int) -> None:
+    """A rental that just began has no message."""
 
 
 @contextmanager

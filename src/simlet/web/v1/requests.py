@@ -1,5 +1,6 @@
 """Requests: places in the queue for a line."""
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -76,13 +77,19 @@ async def list_all(call: Call[ListedRequests, Nothing]) -> Answer:
 
 async def cancel(call: Call[OneRequest, Nothing]) -> Answer:
     """The request after it was cancelled, or as it had ended before."""
-
-    def run(tx: Tx) -> Kept:
-        cancel_request(tx, call.account.id, call.parameters.id, call.now_ms)
-        found, ahead = _with_place(tx, call.account.id, call.parameters.id)
-        return Kept(200, shapes.encode(request_shape(found, ahead)))
-
+    run = partial(
+        _cancel,
+        account_id=call.account.id,
+        request_id=call.parameters.id,
+        now_ms=call.now_ms,
+    )
     return answer_of(await write_once(call, run))
+
+
+def _cancel(tx: Tx, account_id: int, request_id: int, now_ms: int) -> Kept:
+    cancel_request(tx, account_id, request_id, now_ms)
+    found, ahead = _with_place(tx, account_id, request_id)
+    return Kept(200, shapes.encode(request_shape(found, ahead)))
 
 
 def _with_place(tx: Tx, account_id: int, request_id: int) -> tuple[LineRequest, int | None]:

@@ -1,0 +1,114 @@
+"""SQLite: many flows in one commit.
+
+Waiting for the disk is what a durable commit costs. So while one group is being committed, the
+flows that come in wait together and become the next group.
+
+A refusal or a fault undoes only its own flow. Hardly any flow refuses after it has written: so a
+group runs without savepoints first, which cost more than a statement each, and only where a flow
+must be undone the whole group is, and runs again with a savepoint for each.
+"""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from simlet.store.sql import Call, DatabaseFault, Raised, Tx
+from simlet.store.sqlite_file import SqliteTx, connect
+from simlet.store.turn import Turn
+
+_Run = Callable[[Call], Any]
+
+
+class _Undo(Exception):  # noqa: N818 - no error: it says that the group runs again
+    """A flow that has written must be undone."""
+
+
+class GroupWriter:
+    """The one connection of a process on which flows write; used by one thread at a time.
+
+    Args:
+        path: the database.
+        busy_timeout_s: how long a writer of another program is waited for.
+
+    Raises:
+        DatabaseFault: the database cannot be opened.
+    """
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._connection = connect(path, busy_timeout_s)
+        self._tx: Tx = SqliteTx(self._connection)
+        try:
+            self._turn = Turn(path)
+        except OSError as error:
+            self._connection.close()
+            raise DatabaseFault(f"SQLite cannot write beside {path}: {error}") from error
+
+    def write(self, calls: list[Call]) -> list[Any]:
+        """Runs flows in one commit, in order; each outcome is a result or `Raised`.
+
+        Where the commit fails, that is the outcome of each; nothing is kept then.
+        """
+        try:
+            with self._turn.taken():
+                return self._write(calls)
+        except Exception as error:  # noqa: BLE001 - every caller of the group is told
+            fault = DatabaseFault(f"SQLite could not commit: {error}")
+            fault.__cause__ = error
+            return [Raised(fault) for _ in calls]
+
+    def close(self) -> None:
+        """Closes the connection; a second time does no harm."""
+        self._connection.close()
+        self._turn.close()
+
+    def _write(self, calls: list[Call]) -> list[Any]:
+        with contextlib.suppress(_Undo):
+            return self._commit(calls, self._run_plainly)
+        return self._commit(calls, self._run_undoably)
+
+    def _commit(self, calls: list[Call], run: _Run) -> list[Any]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = [run(call) for call in calls]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # Before the turn is given back: the next process must not find the file locked.
+            self._roll_back()
+            raise
+        return outcomes
+
+    def _run_plainly(self, call: Call) -> Any:
+        changes_before = self._connection.total_changes()
+        try:
+            return call(self._tx)
+        except Exception as error:
+            self._raise_if_ended()
+            if self._connection.total_changes() != changes_before:
+                raise _Undo from error
+            return Raised(error)
+
+    def _run_undoably(self, call: Call) -> Any:
+        execute = self._connection.execute
+        execute("SAVEPOINT flow")
+        try:
+            outcome = call(self._tx)
+        except Exception as error:  # noqa: BLE001 - the caller is told
+            self._raise_if_ended()
+            outcome = Raised(error)
+            execute("ROLLBACK TO flow")
+        execute("RELEASE flow")
+        return outcome
+
+    def _raise_if_ended(self) -> None:
+        """Some errors (a full disk) end the whole transaction: the group is told together."""
+        if not self._connection.in_transaction:
+            raise  # noqa: PLE0704 - it is called where an error is being handled
+
+    def _roll_back(self) -> None:
+        # Where even this fails the group is told nevertheless, and so is the next one.
+        with contextlib.suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")

@@ -1,0 +1,190 @@
+"""Several batches of an SMPP session are under way at a time, and each line stays in order."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from gateways.drivers.smsc import Link, bound, bound_again, deliver_sm, pdu, until
+from simlet.domain.inbound import Inbound
+from simlet.gateways import smpp_intake
+from simlet.gateways.contract import Fate
+from simlet.gateways.drivers.smpp import KIND
+from simlet.gateways.smpp_intake import Intake, Redelivered
+from simlet.gateways.smpp_session import Pace, Session
+from simlet.testing.driver_kit import Office
+from simlet.wire.smpp import Command, Status
+from simlet.wire.smpp_message import Reading
+
+pytestmark = pytest.mark.anyio
+
+LINES = [b"8491234567%d" % digit for digit in range(10)]
+ENQUIRE_LINK_S = 30.0
+
+
+class Held(Office):
+    """An office that keeps each batch when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[tuple[list[str], asyncio.Future[Fate]]] = []
+
+    @property
+    def texts(self) -> list[list[str]]:
+        return [texts for texts, _ in self.batches]
+
+    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
+        self.handed_over.extend(many)
+        fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        self.batches.append(([one.text for one in many], fate))
+        return [await fate for _ in many]
+
+    def decide(self, batch: int, fate: Fate = Fate.KEPT) -> None:
+        self.batches[batch][1].set_result(fate)
+
+    def decide_the_rest(self) -> None:
+        """Keeps all that is under way, so that nobody waits for it."""
+        for _, fate in self.batches:
+            if not fate.done():
+                fate.set_result(Fate.KEPT)
+
+    async def until_batches(self, count: int) -> None:
+        await until(lambda: len(self.batches) >= count)
+
+
+async def sent(link: Link, *messages: tuple[int, int]) -> None:
+    """Sends `Ma SEQUENCE` to a line for each; returns when the driver has them."""
+    each = [
+        deliver_sm(b"Ma %d" % sequence, sequence=sequence, to=LINES[line])
+        for sequence, line in messages
+    ]
+    await link.send(b"".join(each) + pdu(Command.ENQUIRE_LINK, 99))
+    assert (await link.read()).command == Command.ENQUIRE_LINK_RESP
+
+
+async def test_another_line_is_handed_over_while_the_first_is_being_kept() -> None:
+    office = Held()
+    async with bound(office) as (_, link):
+        await sent(link, (1, 1))
+        await sent(link, (2, 2))
+        await office.until_batches(2)
+        assert office.texts == [["Ma 1"], ["Ma 2"]]
+        office.decide(1)
+        later = await link.read()
+        office.decide(0, Fate.FAILED)
+        earlier = await link.read()
+    assert (later.sequence, later.status) == (2, Status.ESME_ROK)
+    assert (earlier.sequence, earlier.status) == (1, Status.ESME_RX_T_APPN)
+
+
+async def test_what_comes_behind_others_of_its_line_waits_until_they_are_kept() -> None:
+    office = Held()
+    async with bound(office) as (_, link):
+        await sent(link, (1, 1))
+        await office.until_batches(1)
+        await sent(link, (2, 2), (3, 1))
+        await sent(link, (4, 3))
+        assert office.texts == [["Ma 1"]]
+        office.decide(0)
+        await office.until_batches(3)
+        assert office.texts == [["Ma 1"], ["Ma 2", "Ma 3"], ["Ma 4"]]
+        office.decide_the_rest()
+
+
+async def test_what_finds_no_room_goes_together_when_there_is_some() -> None:
+    office = Held()
+    async with bound(office) as (_, link):
+        for sequence in (1, 2, 3, 4):
+            await sent(link, (sequence, sequence))
+        assert office.texts == [["Ma 1"], ["Ma 2"]]
+        office.decide(1)
+        await office.until_batches(3)
+        office.decide_the_rest()
+    assert office.texts[2] == ["Ma 3", "Ma 4"]
+
+
+async def test_an_smsc_that_unbinds_hears_first_what_became_of_all_that_is_under_way() -> None:
+    office = Held()
+    async with bound(office) as (_, link):
+        await sent(link, (1, 1))
+        await sent(link, (2, 2))
+        await link.send(pdu(Command.UNBIND, 6))
+        await office.until_batches(2)
+        office.decide(1)
+        assert (await link.read()).sequence == 2
+        office.decide(0)
+        ended = await link.until_closed()
+    assert [(one.command, one.sequence) for one in ended] == [
+        (Command.DELIVER_SM_RESP, 1),
+        (Command.UNBIND_RESP, 6),
+    ]
+
+
+async def test_only_answers_that_were_read_are_not_doubted_whatever_their_order() -> None:
+    office = Held()
+    async with bound(office) as (other, link):
+        await sent(link, (1, 1))
+        await sent(link, (2, 2))
+        await office.until_batches(2)
+        office.decide(1)
+        await link.read()
+        await office.clock.wait_for_sleeping(1)
+        told = len(office.reports)
+        office.clock.advance(ENQUIRE_LINK_S)
+        await link.answer(await link.read())
+        await until(lambda: len(office.reports) > told)
+        office.decide(0)
+        await link.read()
+        other.drop()
+        again = await bound_again(office, other)
+        await sent(again, (1, 1), (2, 2))
+        await office.until_batches(3)
+        office.decide_the_rest()
+    first, second, *repeated = [one.source_id for one in office.handed_over]
+    assert repeated[0] == first
+    assert repeated[1] != second
+
+
+async def test_a_fault_of_the_reading_ends_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Inbound:
+        raise ZeroDivisionError
+
+    async def one_message() -> None:
+        async with bound(Office()) as (_, link):
+            await link.send(deliver_sm(b"Ma 1"))
+            await link.until_closed()
+
+    monkeypatch.setattr(smpp_intake, "read_message", fail)
+    with pytest.raises(ExceptionGroup) as ended:
+        await one_message()
+    assert ended.group_contains(ZeroDivisionError)
+
+
+class _Line(asyncio.Transport):
+    """A connection that nobody is at the other end of; it is its own socket."""
+
+    def __init__(self) -> None:
+        super().__init__({"socket": self})
+        self.options: list[tuple[int, int, int]] = []
+
+    def setsockopt(self, *option: int) -> None:
+        level, name, value = option
+        self.options.append((level, name, value))
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Goes nowhere."""
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system has no such option")
+async def test_what_has_come_is_acknowledged_at_once_each_time() -> None:
+    office, line = Office(), _Line()
+    tools = office.tools(KIND, {"host": "smsc.example", "system_id": "simlet"})
+    redelivered = Redelivered(office.clock, 300)
+    intake = Intake(tools, Reading(), Status.ESME_RX_T_APPN, redelivered, "name")
+    session = Session("kit", intake, office.clock, Pace(30, 10), lambda: None)
+    session.connection_made(line)
+    for octet in pdu(Command.ENQUIRE_LINK, 1)[:3]:
+        session.data_received(bytes([octet]))
+    assert line.options == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)] * 3
