@@ -426,6 +426,40 @@ async def test_a_write_that_takes_long_is_waited_for_where_the_spool_is_full(
         assert await post.bodies() == ["one"]
 
 
+@pytest.mark.parametrize("part", [None, Part(7, 3, 1)])
+async def test_two_of_the_same_text_that_are_written_again_stay_two(
+    world: World, tmp_path: Path, part: Part | None
+) -> None:
+    async with posted(world, tmp_path / "spool", limit_bytes=0, after_s=0.05) as post:
+        post.moody.open.clear()
+        same = sms("same", source_id=None, part=part)
+        waiting = asyncio.create_task(post.deliver([same, same]))
+        await until(lambda: len(post.moody.tries) == 2)
+        post.moody.open.set()
+        assert await waiting == [DUPLICATE, DUPLICATE]
+        table = "messages" if part is None else "long_messages"
+        assert len(await world.rows(f"SELECT id FROM {table}")) == 2
+
+
+async def test_what_the_spool_has_is_kept_although_it_cannot_be_written_again(
+    world: World, tmp_path: Path
+) -> None:
+    async with posted(world, tmp_path / "spool", limit_bytes=700, after_s=0.05) as post:
+        post.moody.open.clear()
+        texts = [f"{one}" for one in range(9)]
+        waiting = asyncio.create_task(post.deliver([sms(one, source_id=None) for one in texts]))
+        await post.moody.began.wait()
+        post.break_down()
+        fates = await waiting
+        room = fates.count(KEPT)
+        assert 0 < room < 9
+        assert fates == [KEPT] * room + [FAILED] * (9 - room)
+        post.moody.fault = None
+        post.moody.open.set()
+        await post.drained()
+        assert await post.bodies() == texts
+
+
 async def test_what_was_drained_when_the_process_died_counts_once(
     world: World, tmp_path: Path
 ) -> None:

@@ -151,7 +151,11 @@ class _Delivery:
             return [Fate.KEPT] * len(kept)
         if may_be_kept:
             # Whoever sends it again without an id would double it: what became of it is waited for.
-            return self._fates(await self._written(messages, now_ms))
+            outcomes = await self._written(messages, now_ms)
+            return [
+                Fate.KEPT if is_spooled and _is_fault(one) else self._fate(one)
+                for is_spooled, one in zip(kept, outcomes, strict=True)
+            ]
         _log.error("message_not_kept", gateway=self.name, messages=kept.count(False))
         return [Fate.KEPT if one else Fate.FAILED for one in kept]
 
