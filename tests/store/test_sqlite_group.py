@@ -1,5 +1,6 @@
 """Many flows in one commit: what is undone alone, what together, and what runs twice for it."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from simlet.domain.errors import OUT_OF_STOCK, Refused
 from simlet.store.sql import Call, DatabaseFault, Raised, Sql, Tx
-from simlet.store.sqlite_group import GroupWriter
+from simlet.store.sqlite_group import CAREFUL_GROUPS, GroupWriter
 from store.keeping import commits_in_wal, fill, keep, keep_what_cannot_be_committed, names, pragma
 
 
@@ -102,6 +103,28 @@ def test_a_refusal_after_a_write_is_undone_alone_and_the_group_runs_again(
     assert commits_in_wal(file) == before + 1
 
 
+def test_after_a_group_that_ran_again_the_next_ones_run_once_whatever_refuses_in_them(
+    writer: GroupWriter, runs: Runs
+) -> None:
+    for n in range(1 + CAREFUL_GROUPS):
+        outcomes = writer.write([call(runs.keep, f"{n:02}"), call(runs.keep_and_refuse, "no")])
+        assert ways(outcomes) == [f"{n:02}", "refused"]
+    assert runs.of["no"] == 2 + CAREFUL_GROUPS
+    assert kept(writer) == [f"{n:02}" for n in range(1 + CAREFUL_GROUPS)]
+    writer.write([call(runs.keep, "last"), call(runs.keep_and_refuse, "no")])
+    assert runs.of["last"] == 2
+
+
+def test_a_flow_alone_in_its_group_is_undone_without_a_second_run(
+    writer: GroupWriter, runs: Runs
+) -> None:
+    # An import of a million lines would keep everybody from writing for twice as long.
+    assert ways(writer.write([call(runs.keep_and_refuse, "a")])) == ["refused"]
+    assert runs.of == {"a": 1}
+    assert kept(writer) == []
+    assert writer.write([call(keep, "b")]) == ["b"]
+
+
 def test_what_an_undone_flow_raised_leads_back_to_no_other_error(
     writer: GroupWriter, runs: Runs
 ) -> None:
@@ -159,6 +182,23 @@ def test_a_full_disk_in_the_second_run_is_told_as_well(writer: GroupWriter, runs
     outcomes = writer.write([call(runs.keep_and_refuse, "a"), call(fill, "b")])
     assert [type(one.error) for one in outcomes] == [DatabaseFault] * 2
     assert kept(writer) == []
+
+
+@pytest.mark.parametrize("undone_before", [False, True])
+def test_behind_a_flow_that_hides_that_the_transaction_ended_nothing_is_kept(
+    writer: GroupWriter, runs: Runs, *, undone_before: bool
+) -> None:
+    def fill_and_hide(tx: Tx) -> None:
+        with contextlib.suppress(apsw.FullError):
+            fill(tx, "b")
+
+    (pages,) = writer.write([call(pragma, "page_count")])
+    writer.write([call(pragma, f"max_page_count = {pages + 2}")])
+    first = runs.keep_and_refuse if undone_before else runs.keep
+    outcomes = writer.write([call(first, "a"), call(fill_and_hide), call(runs.keep, "c")])
+    assert [type(one.error) for one in outcomes] == [DatabaseFault] * 3
+    assert kept(writer) == []
+    assert writer.write([call(keep, "small")]) == ["small"]
 
 
 def test_a_closed_connection_is_a_fault_of_each_flow(writer: GroupWriter) -> None:

@@ -5,7 +5,9 @@ flows that come in wait together and become the next group.
 
 A refusal or a fault undoes only its own flow. Hardly any flow refuses after it has written: so a
 group runs without savepoints first, which cost more than a statement each, and only where a flow
-must be undone the whole group is, and runs again with a savepoint for each.
+must be undone the whole group is, and runs again with a savepoint for each. A flow that is alone in
+its group is undone with it, and does not run again. Where one refuses like that, others may soon
+(requests under a key, while there is no stock): the next groups have savepoints from the start.
 """
 
 import contextlib
@@ -19,11 +21,18 @@ from simlet.store.sql import Call, DatabaseFault, Raised, Tx
 from simlet.store.sqlite_file import SqliteTx, connect
 from simlet.store.turn import Turn
 
+CAREFUL_GROUPS = 50
+"""So many groups have savepoints from the start after one that had to run again."""
+
 _Run = Callable[[Call], Any]
 
 
-class _Undo(Exception):  # noqa: N818 - no error: it says that the group runs again
-    """A flow that has written must be undone."""
+class _Undo(Exception):  # noqa: N818 - no error: it says that the group is undone
+    """A flow that has written must be undone, because of an error of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class GroupWriter:
@@ -40,6 +49,7 @@ class GroupWriter:
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
         self._connection = connect(path, busy_timeout_s)
         self._tx: Tx = SqliteTx(self._connection)
+        self._careful_groups = 0
         try:
             self._turn = Turn(path)
         except OSError as error:
@@ -65,8 +75,15 @@ class GroupWriter:
         self._turn.close()
 
     def _write(self, calls: list[Call]) -> list[Any]:
-        with contextlib.suppress(_Undo):
+        if self._careful_groups:
+            self._careful_groups -= 1
+            return self._commit(calls, self._run_undoably)
+        try:
             return self._commit(calls, self._run_plainly)
+        except _Undo as undo:
+            if len(calls) == 1:
+                return [Raised(undo.error)]
+        self._careful_groups = CAREFUL_GROUPS
         return self._commit(calls, self._run_undoably)
 
     def _commit(self, calls: list[Call], run: _Run) -> list[Any]:
@@ -83,12 +100,16 @@ class GroupWriter:
     def _run_plainly(self, call: Call) -> Any:
         changes_before = self._connection.total_changes()
         try:
-            return call(self._tx)
+            outcome = call(self._tx)
         except Exception as error:
             self._raise_if_ended()
             if self._connection.total_changes() != changes_before:
-                raise _Undo from error
+                raise _Undo(error) from error
             return Raised(error)
+        if not self._connection.in_transaction:
+            # Each statement of those behind it would be a commit of its own.
+            raise DatabaseFault("a flow hid that the transaction had ended")
+        return outcome
 
     def _run_undoably(self, call: Call) -> Any:
         execute = self._connection.execute
