@@ -26,6 +26,10 @@ async def echo(request: Request) -> Answer:
     return Answer(200, "|".join(lines).encode(), "text/plain")
 
 
+async def nameless(_: Request) -> Answer:
+    return Answer(299, b"kept", "text/plain")
+
+
 async def fail(_: Request) -> Answer:
     raise LookupError("a handler that breaks its word")
 
@@ -54,7 +58,12 @@ class Some:
 
     def handler_of(self, method: str, path: str, body_bytes: int) -> Handler | None:
         self.taken.append((method, path, body_bytes))
-        handlers: dict[str, Handler] = {"/echo": echo, "/held": self.held, "/fail": fail}
+        handlers: dict[str, Handler] = {
+            "/echo": echo,
+            "/nameless": nameless,
+            "/held": self.held,
+            "/fail": fail,
+        }
         return handlers.get(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,6 +184,14 @@ async def test_an_answer_holds_what_the_handler_gave_and_stays_out_of_caches(pla
             },
             "GET|/echo|a=1&b=2|",
         )
+
+
+async def test_a_status_that_has_no_name_is_sent_without_one(place: Place) -> None:
+    async with place.peer() as peer:
+        peer.send(get("/nameless"), get("/echo"))
+        headers, body = await peer.answer()
+        assert (headers[""], body) == ("HTTP/1.1 299 ", "kept")
+        assert (await peer.answer())[0][""] == "HTTP/1.1 200 OK"
 
 
 async def test_a_connection_serves_one_request_after_another(place: Place) -> None:

@@ -248,6 +248,8 @@ class Session(asyncio.Protocol):
         self._go_on()
 
     def _fail(self, fault: BaseException) -> None:
+        """Lets `serve` raise; what waits may belong behind what failed, and comes again with it."""
+        self._serving = False
         if not self._settled.done():
             self._settled.set_exception(fault)
 

@@ -77,10 +77,18 @@ def _first_lines(status: int, content_type: str) -> bytes:
     """What many answers have in common.
 
     Raises:
-        ValueError: there is no such status, or the type would end its line.
+        ValueError: the type would end its line.
     """
     if not content_type.isprintable():
         raise ValueError("a type of content is printable")
-    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode("ascii")
+    first = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode("ascii")
     typed = [(b"content-type", content_type.encode("latin-1")), *JSON_HEADERS[1:]]
     return first + b"".join([b"%b: %b\r\n" % one for one in typed])
+
+
+def _phrase(status: int) -> str:
+    """What a status is called; empty where it has no name, as operators may set any."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

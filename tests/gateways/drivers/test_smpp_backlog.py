@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from gateways.drivers.smsc import Link, bound, bound_again, deliver_sm, pdu, until
+from gateways.drivers.smsc import (
+    PATIENCE_S,
+    Link,
+    bound,
+    bound_again,
+    deliver_sm,
+    pdu,
+    running_against,
+    smsc,
+    until,
+)
 from simlet.domain.inbound import Inbound
 from simlet.gateways import smpp_intake
 from simlet.gateways.contract import Fate
@@ -160,6 +170,24 @@ async def test_a_fault_of_the_reading_ends_the_driver(monkeypatch: pytest.Monkey
     with pytest.raises(ExceptionGroup) as ended:
         await one_message()
     assert ended.group_contains(ZeroDivisionError)
+
+
+async def test_nothing_is_handed_over_behind_a_batch_that_ended_with_a_fault() -> None:
+    office = Held()
+
+    async def three_messages() -> None:
+        async with smsc() as other, running_against(other, office) as driver:
+            link = await other.link()
+            await link.bound()
+            await sent(link, (1, 1))
+            await sent(link, (2, 1), (3, 2))
+            office.batches[0][1].set_exception(ZeroDivisionError())
+            await asyncio.wait({driver}, timeout=PATIENCE_S)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        await three_messages()
+    assert ended.group_contains(ZeroDivisionError)
+    assert office.texts == [["Ma 1"]]
 
 
 class _Line(asyncio.Transport):
