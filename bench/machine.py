@@ -4,7 +4,7 @@ import os
 import platform
 from pathlib import Path
 
-from pysqlite3 import dbapi2 as sqlite3
+from simlet.store.sqlite_file import sqlite_release
 
 
 def machine() -> dict[str, str | int | float]:
@@ -15,7 +15,7 @@ def machine() -> dict[str, str | int | float]:
         "memory": _first("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
+        "sqlite": sqlite_release(),
         "load_before": round(os.getloadavg()[0], 2),
     }
 

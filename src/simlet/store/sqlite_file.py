@@ -60,12 +60,13 @@ def sqlite_release() -> str:
     return apsw.sqlite_lib_version()
 
 
-def connect(path: Path, busy_timeout_s: float) -> apsw.Connection:
+def connect(path: Path, busy_timeout_s: float, cache_mb: int = 64) -> apsw.Connection:
     """Opens a database in WAL mode, in which every commit waits for the disk.
 
     Args:
         path: the file; it is made where there is none.
         busy_timeout_s: how long a statement waits for a lock that another process holds.
+        cache_mb: how much of the file is kept in memory at most.
 
     Raises:
         DatabaseFault: the file cannot be opened, is no database, cannot be in WAL mode, or was
@@ -75,7 +76,7 @@ def connect(path: Path, busy_timeout_s: float) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), flags=_OPENING, statementcachesize=512)
         try:
-            mode = _settle(connection, busy_timeout_s)
+            mode = _settle(connection, busy_timeout_s, cache_mb)
         except BaseException:
             connection.close()
             raise
@@ -88,7 +89,7 @@ def connect(path: Path, busy_timeout_s: float) -> apsw.Connection:
     return connection
 
 
-def _settle(connection: apsw.Connection, busy_timeout_s: float) -> str:
+def _settle(connection: apsw.Connection, busy_timeout_s: float, cache_mb: int) -> str:
     connection.set_busy_timeout(int(busy_timeout_s * 1000))
     # Without it SQLite plans a statement anew for each input that a partial index may depend on,
     # which takes longer than the statement.
@@ -99,7 +100,7 @@ def _settle(connection: apsw.Connection, busy_timeout_s: float) -> str:
     # What is erased is overwritten, not only unlinked.
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
     connection.execute("PRAGMA wal_autocheckpoint = 16000")
     return mode
 

@@ -24,6 +24,9 @@ from simlet.store.turn import Turn
 CAREFUL_GROUPS = 50
 """So many groups have savepoints from the start after one that had to run again."""
 
+CACHE_MB = 256
+"""Each renting and each message touches pages anywhere in the file: here they stay at hand."""
+
 _Run = Callable[[Call], Any]
 
 
@@ -47,7 +50,7 @@ class GroupWriter:
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        self._connection = connect(path, busy_timeout_s)
+        self._connection = connect(path, busy_timeout_s, CACHE_MB)
         self._tx: Tx = SqliteTx(self._connection)
         self._careful_groups = 0
         try:
