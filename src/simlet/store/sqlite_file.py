@@ -101,7 +101,7 @@ def _settle(connection: apsw.Connection, busy_timeout_s: float, cache_mb: int) -
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
-    connection.execute("PRAGMA wal_autocheckpoint = 16000")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
     return mode
 
 
