@@ -30,7 +30,7 @@ from simlet.flows.receive_message import Receipt
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.top_up import top_up
 from simlet.store.database import open_database
-from simlet.store.rentals import RentalRow
+from simlet.store.rental_views import RentalRow
 from simlet.store.sql import Sql, Tx
 from simlet.testing.world import Dealer, World
 from stories.plain_model import (

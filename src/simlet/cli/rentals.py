@@ -9,7 +9,7 @@ from simlet.cli.output import Output, json_option
 from simlet.domain.ids import format_rental_id, format_service_code
 from simlet.domain.rental import RentalState
 from simlet.flows import browse
-from simlet.store.rentals import RentalRow
+from simlet.store.rental_views import RentalRow
 
 _COLUMNS = {
     "code": "RENTAL",

@@ -15,13 +15,13 @@ from simlet.store import (
     lines,
     messages,
     networks,
-    rentals,
+    rental_views,
     services,
 )
 from simlet.store.gateways import ExpectedRow, Gateway
 from simlet.store.lines import LineRow
 from simlet.store.messages import QuarantinedRow
-from simlet.store.rentals import RentalRow, RentalView
+from simlet.store.rental_views import RentalRow, RentalView
 from simlet.store.sql import Tx
 
 
@@ -67,7 +67,7 @@ def rental_with_code(tx: Tx, token_hash: bytes, rental_id: int | None) -> Rental
     Raises:
         Refused: UNAUTHENTICATED; RENTAL_UNKNOWN when it is another account's, or there is none.
     """
-    sight = rentals.view_by_token(tx, token_hash, rental_id)
+    sight = rental_views.view_by_token(tx, token_hash, rental_id)
     if sight is None or not _may_call(sight.account_state, sight.tier):
         raise Refused(UNAUTHENTICATED)
     if sight.rental is None:
@@ -82,7 +82,7 @@ def history(tx: Tx, token_hash: bytes, wanted: HistoryFilter) -> list[RentalView
         Refused: UNAUTHENTICATED.
     """
     account = account_of_token(tx, token_hash)
-    return rentals.history(
+    return rental_views.history(
         tx,
         account.id,
         service_id=wanted.service_id,
@@ -150,7 +150,7 @@ def list_networks(tx: Tx) -> list[tuple[int, str]]:
 
 def list_rentals(tx: Tx, account: str, state: str, limit: int) -> list[RentalRow]:
     """Rentals of all accounts, newest first; empty texts mean all."""
-    return rentals.recent_rentals(tx, account=account, state=state, limit=limit)
+    return rental_views.recent_rentals(tx, account=account, state=state, limit=limit)
 
 
 def list_quarantined(tx: Tx, reason: str, gateway: str, limit: int) -> list[QuarantinedRow]:

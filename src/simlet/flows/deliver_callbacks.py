@@ -14,10 +14,10 @@ from simlet.domain.signing import webhook_headers
 from simlet.flows.find_endpoints import callback_of, find_endpoints
 from simlet.flows.note_attempts import Ended, note_attempts, plan_look
 from simlet.flows.tell_event import EventDetail, tell_event
-from simlet.store import callbacks, endpoints, events, rentals
+from simlet.store import callbacks, endpoints, events, rental_views
 from simlet.store.callbacks import Callback, NewCallback
 from simlet.store.events import LoggedEvent
-from simlet.store.rentals import RentalView
+from simlet.store.rental_views import RentalView
 from simlet.store.sql import Tx
 
 CURSOR = "callbacks"
@@ -283,7 +283,7 @@ def _delivery(tx: Tx, endpoint: Endpoint, due: Callback, now_ms: int) -> Deliver
     if event is not None and endpoint.format is BodyFormat.V1:
         detail = tell_event(tx, event)
     elif event is not None and event.kind is not EventKind.CALLBACK_TEST:
-        view = rentals.view_at_event(tx, due.event_seq)
+        view = rental_views.view_at_event(tx, due.event_seq)
         if view is None:
             error = "no_rental"
         elif view.state is RentalState.RECEIVED and view.text is None:

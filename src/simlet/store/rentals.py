@@ -1,13 +1,11 @@
 """Statements for rentals. Whatever a dealer asks for starts from the dealer's account."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from simlet.domain.extras import Extras
 from simlet.domain.matching import Candidate
-from simlet.domain.principal import AccountState, Tier
 from simlet.domain.rental import Rental, RentalState
 from simlet.store.services import rules_from
 from simlet.store.sql import Row, Sql, Tx
@@ -89,40 +87,6 @@ _WAITS = Sql(
     "SELECT id FROM rentals WHERE line_id = :line_id AND service_id = :service_id "
     "AND state = 'waiting'"
 )
-_VIEW_FIELDS = (
-    "r.id, r.store, r.service_id, s.name, r.state, r.price_dong, r.number, r.created_at_ms, "
-    "m.kind, m.body, m.code, m.id, m.kept_at_ms, m.has_recording"
-)
-_VIEW_JOINS = (
-    "FROM rentals r JOIN services s ON s.id = r.service_id "
-    "LEFT JOIN messages m ON m.id = r.message_id"
-)
-_VIEW = Sql(
-    f"SELECT {_VIEW_FIELDS}, a.state, a.tier FROM tokens t JOIN accounts a ON a.id = t.account_id "
-    "LEFT JOIN rentals r ON r.id = :id AND r.account_id = a.id "
-    "LEFT JOIN services s ON s.id = r.service_id LEFT JOIN messages m ON m.id = r.message_id "
-    "WHERE t.token_hash = :token_hash AND t.revoked_at_ms IS NULL"
-)
-_VIEW_AT_EVENT = Sql(
-    f"SELECT {_VIEW_FIELDS} FROM events e JOIN rentals r ON r.id = e.rental_id "
-    "JOIN services s ON s.id = r.service_id LEFT JOIN messages m ON m.id = e.message_id "
-    "WHERE e.seq = :event_seq"
-)
-_HISTORY = Sql(
-    f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.account_id = :account_id "
-    "AND r.created_at_ms >= :from_ms AND r.created_at_ms < :to_ms "
-    "AND (r.service_id = :service_id OR :service_id = -1) "
-    "AND (r.state = :state OR r.state = :other_state OR :state = '') "
-    "ORDER BY r.id DESC LIMIT :limit"
-)
-_RECENT = Sql(
-    "SELECT r.id, r.store, r.service_id, s.name, a.name, r.number, r.state, r.price_dong, "
-    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.extensions, p.reason FROM rentals r "
-    "JOIN services s ON s.id = r.service_id JOIN accounts a ON a.id = r.account_id "
-    "LEFT JOIN rental_reports p ON p.rental_id = r.id "
-    "WHERE (a.name = :account OR :account = '') AND (r.state = :state OR :state = '') "
-    "ORDER BY r.id DESC LIMIT :limit"
-)
 
 
 class NewRental(NamedTuple):
@@ -140,54 +104,6 @@ class NewRental(NamedTuple):
     again: bool
     order_id: str | None
     order_hash: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class RentalView:
-    """A rental as its dealer reads it, with the message that answered it.
-
-    Attributes:
-        message_kind: `sms` or `call`; None while there is no answer.
-        text: its text; None as well after texts were forgotten.
-    """
-
-    id: int
-    store: str
-    service_id: int
-    service_name: str
-    state: RentalState
-    price_dong: int
-    number: str
-    created_at_ms: int
-    message_kind: str | None
-    text: str | None
-    code: str | None
-    message_id: int | None
-    message_kept_at_ms: int | None
-    has_recording: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RentalRow:
-    """A rental as the operator's list shows it.
-
-    Attributes:
-        report: the reason of a report about its line.
-    """
-
-    id: int
-    store: str
-    service_id: int
-    service: str
-    account: str
-    number: str
-    state: str
-    price_dong: int
-    created_at_ms: int
-    deadline_at_ms: int
-    closed_at_ms: int | None
-    extensions: int
-    report: str | None
 
 
 def _rental(row: Row) -> Rental:
@@ -211,25 +127,6 @@ def _rental(row: Row) -> Rental:
 
 def _candidate(row: Row) -> Candidate:
     return Candidate(_rental(row), rules_from(*row[14:18]))
-
-
-def _view(row: Row) -> RentalView:
-    return RentalView(
-        id=row[0],
-        store=row[1],
-        service_id=row[2],
-        service_name=row[3],
-        state=RentalState(row[4]),
-        price_dong=row[5],
-        number=row[6],
-        created_at_ms=row[7],
-        message_kind=row[8],
-        text=row[9],
-        code=row[10],
-        message_id=row[11],
-        message_kept_at_ms=row[12],
-        has_recording=bool(row[13]),
-    )
 
 
 def add_rental(tx: Tx, new: NewRental) -> int:
@@ -345,63 +242,6 @@ def rentals_due(tx: Tx, now_ms: int, limit: int) -> list[Rental]:
 def deafen(tx: Tx, rental_id: int) -> None:
     """Ends the listening of a rental that has its code."""
     tx.run(_DEAFEN, id=rental_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What a token lets its holder see: the state of its account, and one rental of it."""
-
-    account_state: AccountState
-    tier: Tier
-    rental: RentalView | None
-
-
-def view_by_token(tx: Tx, token_hash: bytes, rental_id: int | None) -> Sight | None:
-    """A rental as its dealer reads it, in one statement: the path of polls.
-
-    None when the token is unknown or revoked; no rental in it when the account has no such one.
-    """
-    row = tx.row(_VIEW, id=rental_id, token_hash=token_hash)
-    if row is None:
-        return None
-    rental = None if row[0] is None else _view(row)
-    return Sight(AccountState(row[14]), Tier(row[15]), rental)
-
-
-def view_at_event(tx: Tx, event_seq: int) -> RentalView | None:
-    """A rental with the message that an event tells of, whatever came after it."""
-    row = tx.row(_VIEW_AT_EVENT, event_seq=event_seq)
-    return None if row is None else _view(row)
-
-
-def history(
-    tx: Tx,
-    account_id: int,
-    *,
-    service_id: int | None,
-    states: tuple[RentalState, ...],
-    from_ms: int,
-    to_ms: int,
-    limit: int,
-) -> list[RentalView]:
-    """Rentals of an account, newest first; up to two `states`, empty for all."""
-    names = [state.value for state in states] or ["", ""]
-    rows = tx.rows(
-        _HISTORY,
-        account_id=account_id,
-        service_id=-1 if service_id is None else service_id,
-        state=names[0],
-        other_state=names[-1],
-        from_ms=from_ms,
-        to_ms=to_ms,
-        limit=limit,
-    )
-    return [_view(row) for row in rows]
-
-
-def recent_rentals(tx: Tx, *, account: str, state: str, limit: int) -> list[RentalRow]:
-    """Rentals of all accounts, newest first, for the operator; empty texts mean all."""
-    return [RentalRow(*row) for row in tx.rows(_RECENT, account=account, state=state, limit=limit)]
 
 
 def waits_on(tx: Tx, line_id: int, service_id: int) -> bool:

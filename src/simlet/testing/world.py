@@ -47,7 +47,7 @@ from simlet.store.database import Database
 from simlet.store.endpoints import CallbackTarget
 from simlet.store.events import LoggedEvent
 from simlet.store.lines import NewLine
-from simlet.store.rentals import RentalView
+from simlet.store.rental_views import RentalView
 from simlet.store.sql import Row, Sql, Tx
 from simlet.testing.clock import FakeClock
 from simlet.workers.stock_queue import stock_queue

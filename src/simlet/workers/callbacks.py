@@ -29,7 +29,7 @@ from simlet.flows.tell_event import EventDetail
 from simlet.log import get_log
 from simlet.outbound import Answer, Poster
 from simlet.runtime import Runtime
-from simlet.store.rentals import RentalView
+from simlet.store.rental_views import RentalView
 from simlet.workers.beat import AFTER_FAULT_S
 
 RecordingUrl = Callable[[RentalView], str | None]

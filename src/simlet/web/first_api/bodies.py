@@ -18,7 +18,7 @@ from simlet.domain.principal import Tier
 from simlet.domain.rental import RentalState
 from simlet.domain.service import Service
 from simlet.flows.hold import Rented
-from simlet.store.rentals import RentalView
+from simlet.store.rental_views import RentalView
 from simlet.web.first_api.query import LOCAL
 
 Body = dict[str, Any]
