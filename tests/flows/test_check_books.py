@@ -79,7 +79,7 @@ def added_posting(reference: str, kind: str, source: str, target: str) -> str:
             ),
             (
                 "an expired rental waits again",
-                f"UPDATE rentals SET state = 'waiting' WHERE id = {EXPIRED}",
+                f"UPDATE rentals SET state = 'waiting', listening = TRUE WHERE id = {EXPIRED}",
                 rf"rental {EXPIRED} \(waiting\) has not just the postings",
             ),
             (

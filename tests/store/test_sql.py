@@ -70,7 +70,9 @@ def test_only_the_inputs_differ_once_the_driver_has_read_a_statement(parts: list
     assert as_run.replace("FOR NO KEY UPDATE", "").rstrip() == statement.sqlite
 
 
-@pytest.mark.parametrize("word", ["for_update", "for_update_of_r", "skip_locked", "lock_stock"])
+@pytest.mark.parametrize(
+    "word", ["for_update", "in_order_for_update_of_r", "skip_locked", "lock_stock"]
+)
 def test_a_word_that_locks_rows_says_nothing_on_sqlite(word: str) -> None:
     statement = Sql(f"SELECT 1 FROM rentals r {{{word}}}")
     assert statement.sqlite.strip() == "SELECT 1 FROM rentals r"

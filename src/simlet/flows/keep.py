@@ -144,22 +144,19 @@ def find_owner(
         if one.rental.was_open_at(earliest_ms, latest_ms)
     ]
     if ended_too:
-        open_then += _ended_since(tx, line.id, earliest_ms, latest_ms, open_then)
+        open_then += _ended_since(tx, line.id, earliest_ms, latest_ms)
     owner = choose_owner(open_then, inbound.sender, inbound.text)
     if owner is not None:
         return Owner(owner, None)
     return Owner(None, Quarantine.NO_RULE_FITS if open_then else Quarantine.NO_RENTAL)
 
 
-def _ended_since(
-    tx: Tx, line_id: int, earliest_ms: int, latest_ms: int, known: list[Candidate]
-) -> list[Candidate]:
+def _ended_since(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:
     """Rentals whose time is over by now and was not when the message was sent."""
-    known_ids = {one.rental.id for one in known}
     return [
         one
-        for one in rentals.open_between(tx, line_id, earliest_ms, latest_ms)
-        if one.rental.id not in known_ids and one.rental.was_open_at(earliest_ms, latest_ms)
+        for one in rentals.over_since(tx, line_id, earliest_ms, latest_ms)
+        if one.rental.was_open_at(earliest_ms, latest_ms)
     ]
 
 

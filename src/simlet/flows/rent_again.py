@@ -103,3 +103,4 @@ def _take_line(tx: Tx, first: Rental, service: Service, now_ms: int) -> None:
     )
     if number is None or waits or occupied:
         raise Refused(OUT_OF_STOCK)
+    rentals.step_aside(tx, first.line_id, service.id)

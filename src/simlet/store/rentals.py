@@ -1,5 +1,6 @@
 """Statements for rentals. Whatever a dealer asks for starts from the dealer's account."""
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -30,12 +31,16 @@ _LOCK_OF_ACCOUNT = Sql(
     f"SELECT {_FIELDS} FROM rentals r WHERE r.id = :id AND r.account_id = :account_id "
     "{for_update}"
 )
-# The plus keeps SQLite from going through all rentals of the account: those of the line are few.
-_RECEIVED_ON = Sql(
+# Rentals that listen stand in one index of their line, those whose time is over in another. The
+# plus keeps SQLite from going through all rentals of the account: those of the line are few.
+_RECEIVED = (
     f"SELECT {_FIELDS} FROM lines l JOIN rentals r ON r.line_id = l.id "
     "WHERE l.number = :number AND l.state <> 'retired' AND +r.account_id = :account_id "
     "AND r.service_id = :service_id AND r.state = 'received' "
-    "ORDER BY r.created_at_ms DESC, r.id DESC LIMIT 1"
+)
+_RECEIVED_ON = Sql(
+    f"{_RECEIVED}AND r.listening UNION ALL {_RECEIVED}AND NOT r.listening ORDER BY 9 DESC, 1 DESC "
+    "LIMIT 1"
 )
 _EXTEND = Sql(
     "UPDATE rentals SET deadline_at_ms = :deadline_at_ms, extensions = :extensions WHERE id = :id"
@@ -54,12 +59,12 @@ _BY_ORDER = Sql(
 )
 _LISTENING = Sql(
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
-    "WHERE r.line_id = :line_id AND r.listening ORDER BY r.id {for_update_of_r}"
+    "WHERE r.line_id = :line_id AND r.listening {in_order_for_update_of_r}"
 )
-_SINCE = Sql(
+_OVER_SINCE = Sql(
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
-    "WHERE r.line_id = :line_id AND r.created_at_ms <= :latest_ms "
-    "AND r.deadline_at_ms > :earliest_ms ORDER BY r.id {for_update_of_r}"
+    "WHERE r.line_id = :line_id AND NOT r.listening AND r.created_at_ms <= :latest_ms "
+    "AND r.deadline_at_ms > :earliest_ms {in_order_for_update_of_r}"
 )
 _END = Sql(
     "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = FALSE "
@@ -85,7 +90,11 @@ _DUE = Sql(
 _DEAFEN = Sql("UPDATE rentals SET listening = FALSE WHERE id = :id AND state = 'received'")
 _WAITS = Sql(
     "SELECT id FROM rentals WHERE line_id = :line_id AND service_id = :service_id "
-    "AND state = 'waiting'"
+    "AND listening AND state = 'waiting'"
+)
+_STEP_ASIDE = Sql(
+    "UPDATE rentals SET aside = id WHERE line_id = :line_id AND service_id = :service_id "
+    "AND aside = 0 AND listening AND state = 'received'"
 )
 
 
@@ -125,8 +134,11 @@ def _rental(row: Row) -> Rental:
     )
 
 
-def _candidate(row: Row) -> Candidate:
-    return Candidate(_rental(row), rules_from(*row[14:18]))
+def _candidates(rows: list[Row]) -> list[Candidate]:
+    """In the order of their ids: for the one or two of a line SQLite would set up a sorter."""
+    if len(rows) > 1:
+        rows.sort(key=itemgetter(0))
+    return [Candidate(_rental(row), rules_from(*row[14:18])) for row in rows]
 
 
 def add_rental(tx: Tx, new: NewRental) -> int:
@@ -196,13 +208,13 @@ def rental_by_order(tx: Tx, account_id: int, order_id: str) -> tuple[Rental, byt
 
 def listening_on(tx: Tx, line_id: int) -> list[Candidate]:
     """The rentals whose time on a line lasts, locked, with their services' rules."""
-    return [_candidate(row) for row in tx.rows(_LISTENING, line_id=line_id)]
+    return _candidates(tx.rows(_LISTENING, line_id=line_id))
 
 
-def open_between(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:
-    """The rentals of a line, closed ones too, whose time touches a span; locked."""
-    rows = tx.rows(_SINCE, line_id=line_id, earliest_ms=earliest_ms, latest_ms=latest_ms)
-    return [_candidate(row) for row in rows]
+def over_since(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:
+    """The rentals of a line that listen no more, and whose time touches a span; locked."""
+    rows = tx.rows(_OVER_SINCE, line_id=line_id, earliest_ms=earliest_ms, latest_ms=latest_ms)
+    return _candidates(rows)
 
 
 def receive(tx: Tx, received: Rental, message_id: int) -> bool:
@@ -247,3 +259,8 @@ def deafen(tx: Tx, rental_id: int) -> None:
 def waits_on(tx: Tx, line_id: int, service_id: int) -> bool:
     """Whether a rental of a line waits for a service."""
     return tx.row(_WAITS, line_id=line_id, service_id=service_id) is not None
+
+
+def step_aside(tx: Tx, line_id: int, service_id: int) -> None:
+    """Lets the rental that has its code and listens make room for another one of its service."""
+    tx.run(_STEP_ASIDE, line_id=line_id, service_id=service_id)

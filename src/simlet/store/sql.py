@@ -19,7 +19,7 @@ _INPUT = re.compile(r"'[^']*'|(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 _SQLITE_WORDS = {
     "for_update": "",
-    "for_update_of_r": "",
+    "in_order_for_update_of_r": "",
     "lock_stock": "",
     "lock_catalogue": "1",
     "lock_numbering": "1",
@@ -34,7 +34,8 @@ _SQLITE_WORDS = {
 # and not against references: a message must not wait for a renting only because both name a line.
 _POSTGRES_WORDS = {
     "for_update": "FOR NO KEY UPDATE",
-    "for_update_of_r": "FOR NO KEY UPDATE OF r",
+    # In one order, or two transactions that lock the same rows would wait for each other.
+    "in_order_for_update_of_r": "ORDER BY r.id FOR NO KEY UPDATE OF r",
     # The share lock makes the block's row the newest one, not the one of the snapshot.
     "lock_stock": "FOR NO KEY UPDATE OF s FOR SHARE OF b",
     "lock_catalogue": "pg_advisory_xact_lock(1936289132, 1)",

@@ -24,8 +24,10 @@ from simlet.store.turn import Turn
 CAREFUL_GROUPS = 50
 """So many groups have savepoints from the start after one that had to run again."""
 
-CACHE_MB = 256
-"""Each renting and each message touches pages anywhere in the file: here they stay at hand."""
+CACHE_MB = 16
+"""A larger cache is slower: after nearly each commit SQLite goes through all of it, once a page was
+put in order through its last possible number (`balance_nonroot`). What is not here is in the
+system's memory."""
 
 _Run = Callable[[Call], Any]
 

@@ -262,19 +262,20 @@ rentals = Table(
     Column("order_id", String(64)),
     Column("order_hash", LargeBinary(32)),
     Column("extensions", SmallInteger, nullable=False, server_default="0"),
+    # 0; of one that listens still when its number is rented again for its service, its own id.
+    Column("aside", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("state IN ('waiting', 'received', 'expired', 'cancelled')", name="state"),
     CheckConstraint("price_dong > 0", name="price_positive"),
+    CheckConstraint("state <> 'waiting' OR (listening AND aside = 0)", name="waiting"),
+    # That one rental at most waits for a service on a line, and who listens on a line: one index
+    # tells both, as each that a renting changes costs a page of the file. A code changes nothing in
+    # it: what has its code makes room only when its number is rented again.
     Index(
-        "uq_rentals_waiting",
+        "uq_rentals_listening",
         "line_id",
         "service_id",
+        "aside",
         unique=True,
-        sqlite_where=text("state = 'waiting'"),
-        postgresql_where=text("state = 'waiting'"),
-    ),
-    Index(
-        "ix_rentals_listening",
-        "line_id",
         sqlite_where=text("listening"),
         postgresql_where=text("listening"),
     ),
@@ -284,7 +285,13 @@ rentals = Table(
         sqlite_where=text("listening"),
         postgresql_where=text("listening"),
     ),
-    Index("ix_rentals_line", "line_id", "created_at_ms"),
+    Index(
+        "ix_rentals_over",
+        "line_id",
+        "created_at_ms",
+        sqlite_where=text("NOT listening"),
+        postgresql_where=text("NOT listening"),
+    ),
     Index("ix_rentals_account", "account_id", "id"),
     Index(
         "uq_rentals_order",

@@ -29,10 +29,13 @@ _UNOWNED = Sql(
     f"AND m.kept_at_ms >= :from_ms AND m.kept_at_ms < :to_ms ORDER BY m.id LIMIT {MOST_ROWS}"
 )
 _MESSAGE = Sql(f"{_SEEN} WHERE m.id = :message_id")
+_TOUCHING = (
+    "SELECT id, service_id, state, created_at_ms, deadline_at_ms, closed_at_ms FROM rentals "
+    "WHERE line_id = :line_id AND created_at_ms <= :to_ms AND deadline_at_ms > :from_ms"
+)
 _ON_LINE = Sql(
-    "SELECT r.id, r.service_id, r.state, r.created_at_ms, r.deadline_at_ms, r.closed_at_ms "
-    "FROM rentals r WHERE r.line_id = :line_id AND r.created_at_ms <= :to_ms "
-    f"AND r.deadline_at_ms > :from_ms ORDER BY r.id LIMIT {MOST_ROWS}"
+    f"{_TOUCHING} AND listening UNION ALL {_TOUCHING} AND NOT listening "
+    f"ORDER BY id LIMIT {MOST_ROWS}"
 )
 _EXTENSIONS = Sql(
     "SELECT number, by_s, at_ms FROM rental_extensions WHERE rental_id = :rental_id "
