@@ -161,6 +161,68 @@ async def test_many_more_events_than_a_page_are_all_followed(world: World, feed:
         assert feed.followed == before + PAGE * 2 + 1
 
 
+class Held:
+    """A database whose next glance says what it saw only when it is let go."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.holds = False
+        self.seen = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def glance(self, call: Call) -> Any:
+        outcome = await self._engine.glance(call)
+        if self.holds:
+            self.holds = False
+            self.seen.set()
+            await self.let_go.wait()
+        return outcome
+
+    async def read(self, call: Call) -> Any:
+        return await self._engine.read(call)
+
+    async def write_all(self, calls: list[Call]) -> list[Any]:
+        return await self._engine.write_all(calls)
+
+    async def watch(self) -> Watch:
+        return await self._engine.watch()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+
+async def test_a_dealer_that_comes_while_only_workers_waited_is_woken_by_what_was_seen_before(
+    world: World,
+) -> None:
+    engine = Held(world.db.engine)
+    feed = EventFeed(Database(engine), world.clock)
+    dealer = await world.dealer()
+    await feed.start()
+    try:
+        with feed.anything() as worker:
+            await calm(world, feed, worker)
+            engine.holds = True
+            await world.credit(dealer.name, 1000)
+            await asyncio.wait_for(engine.seen.wait(), PATIENCE_S)
+            with feed.account(dealer.id) as news:
+                engine.let_go.set()
+                assert await woken(news)
+    finally:
+        await feed.stop()
+
+
+async def test_where_only_workers_wait_the_feed_reads_no_event(
+    world: World, feed: EventFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    monkeypatch.setattr(feed, "_read_page", lambda: read.append(1))
+    with feed.anything() as worker:
+        await calm(world, feed, worker)
+        await world.lines("0967000001")
+        await followed(feed, (await world.events())[-1].seq)
+    assert not read
+
+
 # ----------------------------------------------------------------------------------------- time
 
 

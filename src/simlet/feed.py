@@ -273,8 +273,10 @@ class EventFeed:
         return [news for one in by_key for waiting in one.values() for news in waiting]
 
     def _somebody(self) -> bool:
-        dealers = self._rentals or self._requests or self._accounts or self._tails
-        return bool(self._anything or dealers)
+        return bool(self._anything) or self._any_dealer()
+
+    def _any_dealer(self) -> bool:
+        return bool(self._rentals or self._requests or self._accounts or self._tails)
 
     async def _run(self) -> None:
         watch: Watch | None = None
@@ -315,18 +317,33 @@ class EventFeed:
             news.ring()
 
     async def _read_on(self) -> None:
-        more = True
+        more = self._any_dealer() or not await self._skip()
         while more:
             more = len(await self._read_page()) == PAGE
             # Where the database answers at once, others have their turn here.
             await asyncio.sleep(0)
 
+    async def _skip(self) -> bool:
+        """Goes to the end of the log where only workers wait: they look for themselves.
+
+        False when a dealer has come meanwhile, who may have looked before what this would skip.
+        """
+        last = await self._db.glance(last_seq)
+        if self._any_dealer():
+            return False
+        self._go_on_to(last)
+        return True
+
+    def _go_on_to(self, seq: int) -> None:
+        if seq > self.followed:
+            self.followed = seq
+            for news in self._anything:
+                news.ring()
+
     async def _read_page(self) -> list[Trace]:
         page = await self._db.glance(traces_after, self.followed, PAGE)
         if page:
-            self.followed = page[-1].seq
-            for news in self._anything:
-                news.ring()
+            self._go_on_to(page[-1].seq)
             for trace in page:
                 self._wake(trace)
             await self._tell_tails(page)

@@ -14,6 +14,7 @@ from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, Quarantine
 from simlet.flows.receive_message import Receipt, read_message, receive_read
 from simlet.gateways.contract import Deliver, Fate
+from simlet.gateways.deadlines import Deadlines
 from simlet.gateways.spool import Arrival, Spool, Spooled
 from simlet.log import get_log
 from simlet.runtime import Runtime
@@ -110,6 +111,10 @@ class _Delivery:
     name: str
     spool: Spool | None
     _room: _Room = field(default_factory=lambda: _Room(IN_FLIGHT))
+    _deadlines: Deadlines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deadlines = Deadlines(self.runtime.settings.spool.after_s)
 
     async def keep(self, messages: list[Inbound], now_ms: int) -> list[Fate]:
         """The fate of each; behind what waits in the spool, so that a line's order stays."""
@@ -127,7 +132,7 @@ class _Delivery:
         self, spool: Spool, messages: list[Inbound], now_ms: int
     ) -> list[Fate]:
         try:
-            async with asyncio.timeout(self.runtime.settings.spool.after_s):
+            with self._deadlines.within():
                 outcomes = await self._written(messages, now_ms)
         except TimeoutError:
             # It may be kept yet: each is known by its id or stamp when it is written again.

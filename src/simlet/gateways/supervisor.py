@@ -23,6 +23,7 @@ from simlet.gateways.contract import (
     Tools,
     unheard,
 )
+from simlet.gateways.deadlines import Deadlines
 from simlet.gateways.delivery import deliver_for
 from simlet.gateways.registry import KINDS
 from simlet.gateways.settings import check_settings
@@ -73,6 +74,10 @@ class Supervisor:
     _unknown: set[int] = field(default_factory=set)
     _noted_until_s: dict[tuple[str, int], float] = field(default_factory=dict)
     _looking: asyncio.Task[None] | None = None
+    _deadlines: Deadlines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deadlines = Deadlines(self.answer_within_s)
 
     async def start(self) -> None:
         """Starts every gateway's driver, and goes on looking for what has changed."""
@@ -139,13 +144,13 @@ class Supervisor:
         over: asyncio.Future[None] = loop.create_future()
         end = partial(_end_once, over)
         task.add_done_callback(end)
-        timer = loop.call_later(self.answer_within_s, end)
+        deadline = self._deadlines.begin(end)
         try:
             await over
             if task.done():
                 return task.result()
         finally:
-            timer.cancel()
+            deadline.end()
             task.cancel()
         _log.error("driver_does_not_answer", gateway=name, after_s=self.answer_within_s)
         return _unavailable("it could not be done now; try again")
