@@ -18,6 +18,7 @@ from typing import Any
 import apsw
 
 from simlet.store.sql import Call, DatabaseFault, Raised, Tx
+from simlet.store.sqlite_checkpoint import Checkpoints
 from simlet.store.sqlite_file import SqliteTx, connect
 from simlet.store.turn import Turn
 
@@ -60,6 +61,7 @@ class GroupWriter:
         except OSError as error:
             self._connection.close()
             raise DatabaseFault(f"SQLite cannot write beside {path}: {error}") from error
+        self._checkpoints = Checkpoints(path, self._connection)
 
     def write(self, calls: list[Call]) -> list[Any]:
         """Runs flows in one commit, in order; each outcome is a result or `Raised`.
@@ -76,6 +78,7 @@ class GroupWriter:
 
     def close(self) -> None:
         """Closes the connection; a second time does no harm."""
+        self._checkpoints.close()
         self._connection.close()
         self._turn.close()
 
@@ -96,6 +99,7 @@ class GroupWriter:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [run(call) for call in calls]
             self._connection.execute("COMMIT")
+            self._checkpoints.after_commit()
         except BaseException:
             # Before the turn is given back: the next process must not find the file locked.
             self._roll_back()
