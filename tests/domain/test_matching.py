@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlet.domain.matching import NO_FIT, Candidate, choose_owner, narrowness
+from simlet.domain.matching import (
+    NO_FIT,
+    Candidate,
+    choose_owner,
+    narrowness,
+    sender_key,
+    sender_keys,
+)
 from simlet.domain.rental import Rental, RentalState
 from simlet.domain.service import Rules
 
@@ -207,3 +214,27 @@ def test_an_accounts_own_next_rental_gets_its_message() -> None:
 def test_of_two_tenants_at_one_time_the_narrower_rule_still_wins() -> None:
     at_one_time = tenant(1, 1, 0, 60_500, BY_TEXT), tenant(2, 2, 60_499, 120_000, BY_SENDER)
     assert owner_id(*at_one_time) == 2
+
+
+# --------------------------------------------------------------------------- what need not be read
+
+NAMES = st.text(st.sampled_from('aAbB"\\ \x00Đđ\ud800+84 0912345678'), max_size=12)
+
+
+@given(st.lists(NAMES, max_size=4), NAMES)
+def test_a_key_is_among_the_keys_just_where_its_sender_is_among_the_senders(
+    senders: list[str], sender: str
+) -> None:
+    fits = narrowness(Rules(senders=tuple(senders)), sender, "") != NO_FIT
+    assert (sender_key(sender) in sender_keys(senders)) is fits
+
+
+def test_keys_are_ascii_and_hold_no_nul() -> None:
+    keys = sender_keys(["Đạt\x00", "\ud800"])
+    assert keys.isascii()
+    assert "\x00" not in keys
+
+
+def test_two_spellings_of_one_number_have_one_key() -> None:
+    assert sender_key("0912 345 678") == sender_key("+84912345678")
+    assert sender_key(" SHOPEE") == sender_key("Shopee ")

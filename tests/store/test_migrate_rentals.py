@@ -24,8 +24,8 @@ ACCOUNT = (
 SERVICE = (
     "INSERT INTO services (id, position, store, name, price_member_dong, price_dealer_dong, "
     "price_distributor_dong, waiting_s, catch_all, senders, texts, category, paused, "
-    "created_at_ms) VALUES (4, 1, '01', 'Yahoo', 1, 1, 1, 60, TRUE, '[]', '[]', 'general', "
-    "FALSE, 1)"
+    "created_at_ms) VALUES (4, 1, '01', 'Yahoo', 1, 1, 1, 60, FALSE, '[\"Yahoo\", \"Ya Hoo\"]', "
+    "'[]', 'general', FALSE, 1)"
 )
 LINE = (
     "INSERT INTO lines (id, iccid, number, network_id, store, state, holder, contract, "
@@ -36,7 +36,7 @@ ROWS = (ACCOUNT, SERVICE, LINE)
 RENTAL = (
     "INSERT INTO rentals (account_id, service_id, store, line_id, number, price_dong, state, "
     "created_at_ms, deadline_at_ms, catch_all, again, listening) VALUES (1, 4, '01', 1, "
-    "'+84967000001', 1, '{0}', {1}, {2}, TRUE, TRUE, {3})"
+    "'+84967000001', 1, '{0}', {1}, {2}, FALSE, TRUE, {3})"
 )
 OF_ONE_LINE = (
     ("expired", 1, 2, "FALSE"),
@@ -97,7 +97,9 @@ async def test_who_has_its_code_makes_room_for_who_waits(old_url: str) -> None:
 async def test_who_waited_before_gets_its_code(old_url: str) -> None:
     migrate.migrate(old_url)
     async with world_in(old_url) as world:
-        receipt = await world.sms("0967000001", text="482913 la ma xac nhan cua ban")
+        receipt = await world.sms(
+            "0967000001", text="482913 la ma xac nhan cua ban", sender="YA HOO"
+        )
         (newest,) = await world.rows("SELECT max(id) FROM rentals WHERE state = 'received'")
         assert receipt.rental_id == newest[0]
         assert [state for state, _ in await states(world)].count("waiting") == 0

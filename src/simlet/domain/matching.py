@@ -9,6 +9,7 @@ Before all that: where a stamp is too coarse to tell one tenant of a line from t
 is the earlier one's. It may be lost on a rental that is over, and is never given to a stranger.
 """
 
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -46,6 +47,21 @@ def _found(patterns: tuple[str, ...], text: str) -> bool:
 @lru_cache(maxsize=_KEPT_RULES)
 def _normalised(senders: tuple[str, ...]) -> frozenset[str]:
     return frozenset(map(normalise_sender, senders))
+
+
+@lru_cache(maxsize=_KEPT_RULES)
+def sender_key(sender: str) -> str:
+    """A sender as it stands in `sender_keys`, if it is one of them; in ASCII, whatever it is."""
+    return '"' + json.dumps(normalise_sender(sender))[1:-1].replace('\\"', "\\u0022") + '"'
+
+
+def sender_keys(senders: Iterable[str]) -> str:
+    """What tells by itself whether a sender is one of these: then its `sender_key` is in it.
+
+    So that what cannot fit need not be read. Within a key quotes and ends of lines are escaped:
+    none is found in the middle of another one, or across two.
+    """
+    return "\n".join(sorted({sender_key(one) for one in senders}))
 
 
 def choose_owner(candidates: Iterable[Candidate], sender: str, text: str) -> Candidate | None:

@@ -138,17 +138,19 @@ def find_owner(
     if line is None:
         return Owner(None, Quarantine.UNKNOWN_NUMBER)
     earliest_ms, latest_ms = sent_between(inbound.sent_at_ms, came_at_ms)
-    open_then = [
-        one
-        for one in rentals.listening_on(tx, line.id)
-        if one.rental.was_open_at(earliest_ms, latest_ms)
-    ]
+    candidates = rentals.listening_for(tx, line.id, inbound.sender)
+    open_then = [one for one in candidates if one.rental.was_open_at(earliest_ms, latest_ms)]
     if ended_too:
         open_then += _ended_since(tx, line.id, earliest_ms, latest_ms)
     owner = choose_owner(open_then, inbound.sender, inbound.text)
     if owner is not None:
         return Owner(owner, None)
-    return Owner(None, Quarantine.NO_RULE_FITS if open_then else Quarantine.NO_RENTAL)
+    anybody = open_then or [
+        one
+        for one in rentals.listening_on(tx, line.id)
+        if one.rental.was_open_at(earliest_ms, latest_ms)
+    ]
+    return Owner(None, Quarantine.NO_RULE_FITS if anybody else Quarantine.NO_RENTAL)
 
 
 def _ended_since(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:

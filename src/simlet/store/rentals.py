@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from simlet.domain.extras import Extras
-from simlet.domain.matching import Candidate
+from simlet.domain.matching import Candidate, sender_key
 from simlet.domain.rental import Rental, RentalState
 from simlet.store.services import rules_from
 from simlet.store.sql import Row, Sql, Tx
@@ -57,9 +57,15 @@ _BY_ORDER = Sql(
     f"SELECT {_FIELDS}, r.order_hash FROM rentals r "
     "WHERE r.account_id = :account_id AND r.order_id = :order_id"
 )
-_LISTENING = Sql(
+_ON_LINE = (
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
-    "WHERE r.line_id = :line_id AND r.listening {in_order_for_update_of_r}"
+    "WHERE r.line_id = :line_id AND r.listening"
+)
+_LISTENING = Sql(f"{_ON_LINE} {{in_order_for_update_of_r}}")
+# SQLite asks this of the service before it reads the rental.
+_LISTENING_FOR = Sql(
+    f"{_ON_LINE} AND (s.catch_all OR s.texts <> '[]' "
+    "OR {place_of}(s.sender_keys, :sender_key) > 0) {in_order_for_update_of_r}"
 )
 _OVER_SINCE = Sql(
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
@@ -98,6 +104,9 @@ _STEP_ASIDE = Sql(
 )
 
 
+_STATES = {one.value: one for one in RentalState}
+
+
 class NewRental(NamedTuple):
     """A rental about to begin; see `simlet.domain.rental.Rental` for its fields."""
 
@@ -124,7 +133,7 @@ def _rental(row: Row) -> Rental:
         line_id=row[4],
         number=row[5],
         price_dong=row[6],
-        state=RentalState(row[7]),
+        state=_STATES[row[7]],
         created_at_ms=row[8],
         deadline_at_ms=row[9],
         closed_at_ms=row[10],
@@ -209,6 +218,12 @@ def rental_by_order(tx: Tx, account_id: int, order_id: str) -> tuple[Rental, byt
 def listening_on(tx: Tx, line_id: int) -> list[Candidate]:
     """The rentals whose time on a line lasts, locked, with their services' rules."""
     return _candidates(tx.rows(_LISTENING, line_id=line_id))
+
+
+def listening_for(tx: Tx, line_id: int, sender: str) -> list[Candidate]:
+    """Those of `listening_on` that may own a message of a sender: all that can, and few others."""
+    rows = tx.rows(_LISTENING_FOR, line_id=line_id, sender_key=sender_key(sender))
+    return _candidates(rows)
 
 
 def over_since(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from simlet.domain.matching import sender_keys
 from simlet.domain.service import Category, Prices, Rules, Service, Terms
 from simlet.store.sql import Row, Sql, Tx
 
@@ -17,11 +18,11 @@ _BY_ID = Sql(f"SELECT {FIELDS} FROM services s WHERE s.id = :id")
 _ALL = Sql(f"SELECT {FIELDS} FROM services s ORDER BY s.position")
 _ADD = Sql(
     "INSERT INTO services (id, position, store, name, price_member_dong, price_dealer_dong, "
-    "price_distributor_dong, waiting_s, catch_all, senders, texts, code_pattern, category, paused, "
-    "created_at_ms, cancel_after_s, extend_s, extend_times) "
+    "price_distributor_dong, waiting_s, catch_all, senders, sender_keys, texts, code_pattern, "
+    "category, paused, created_at_ms, cancel_after_s, extend_s, extend_times) "
     "VALUES (:id, (SELECT coalesce(max(position), 0) + 1 FROM services), :store, "
     ":name, :price_member_dong, :price_dealer_dong, :price_distributor_dong, :waiting_s, "
-    ":catch_all, :senders, :texts, :code_pattern, :category, :paused, :now_ms, "
+    ":catch_all, :senders, :sender_keys, :texts, :code_pattern, :category, :paused, :now_ms, "
     ":cancel_after_s, :extend_s, :extend_times)"
 )
 _SET_TERMS = Sql(
@@ -90,6 +91,7 @@ def add_service(tx: Tx, service: Service, now_ms: int) -> None:
         waiting_s=service.waiting_s,
         catch_all=rules.catch_all,
         senders=msgspec.json.encode(rules.senders).decode(),
+        sender_keys=sender_keys(rules.senders),
         texts=msgspec.json.encode(rules.texts).decode(),
         code_pattern=rules.code_pattern,
         category=service.category.value,

@@ -29,6 +29,7 @@ _SQLITE_WORDS = {
     "table": "json_each(:table)",
     "next_seq": "(SELECT coalesce(max(seq), 0) + 1 FROM events)",
     "returning_id": "",
+    "place_of": "instr",
 }
 # No flow changes a key or deletes a row that others refer to, so rows are locked against changes
 # and not against references: a message must not wait for a renting only because both name a line.
@@ -46,6 +47,7 @@ _POSTGRES_WORDS = {
     "skip_locked": "FOR NO KEY UPDATE SKIP LOCKED",
     "next_seq": "NULL",
     "returning_id": "RETURNING id",
+    "place_of": "strpos",
 }
 
 
@@ -54,6 +56,7 @@ class Sql:
 
     The words that lock (`{for_update}`, `{skip_locked}`, `{lock_…}`) say nothing on SQLite, which
     has one writer; `{next_seq}` numbers an event; `{returning_id}` ends what `Tx.add` runs;
+    `{place_of}` is the function that finds a text in another one;
     `{texts}` is a set of texts, given as a JSON array in the input `texts`; `{table}` is a table
     given as a JSON array of arrays in the input `table`, of whose rows `value ->> 0` is the first
     cell: the fastest way to add many rows.

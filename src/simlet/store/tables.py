@@ -111,6 +111,8 @@ services = Table(
     Column("extend_s", Integer, nullable=False, server_default="0"),
     Column("extend_times", Integer, nullable=False, server_default="0"),
     Column("queued_count", Integer, nullable=False, server_default="0"),
+    # What tells whether a sender is one of `senders`; see `simlet.domain.matching.sender_keys`.
+    Column("sender_keys", Text, nullable=False, server_default=text("''")),
     CheckConstraint(
         "price_member_dong > 0 AND price_dealer_dong > 0 AND price_distributor_dong > 0",
         name="prices_positive",
