@@ -112,7 +112,7 @@ def dedupe_key(message: Inbound) -> str | None:
 
 
 def _digest(parts: list[str]) -> str:
-    framed = "".join(f"{len(part)}:{part}" for part in parts)
+    framed = "".join([f"{len(part)}:{part}" for part in parts])
     digest = hashlib.sha256(framed.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:_KEY_DIGITS]
 

@@ -33,10 +33,13 @@ class Deadlines:
         self._after_s = after_s
         self._waiting: deque[Deadline] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, late: Callable[[], object]) -> Deadline:
         """A wait begins: `late` is called once, unless it ends before."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         deadline = Deadline(self, loop.time() + self._after_s, late)
         self._waiting.append(deadline)
         if self._timer is None:
