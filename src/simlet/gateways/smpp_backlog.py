@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from simlet.gateways.smpp_intake import Batch, Intake
 from simlet.wire.smpp import Frame
 
-MAX_BATCH = 500
-MAX_UNDER_WAY = 2
-"""So many batches are handed over at a time."""
+LEAST_BATCH, MAX_BATCH = 8, 500
+MAX_UNDER_WAY = 4
+"""So many batches are handed over at a time.
+
+The other side sends the next one when one is answered, so what it lets be unanswered is handed over
+in as many parts: in one large part and a small one, they would wait for each other.
+"""
 
 # What may wait to be handed over before nothing more is read; far beyond any agreed window.
 _MAX_WAITING = 2000
@@ -88,9 +92,15 @@ class Backlog:
         waiting = self._waiting
         if not waiting:
             return None
-        frames = [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
+        frames = [waiting.popleft() for _ in range(min(len(waiting), self._share()))]
         self._waiting_octets -= sum([len(frame.body) for frame in frames])
         return self.intake.read(frames)
+
+    def _share(self) -> int:
+        """How many messages a batch is to have at most."""
+        under_way = sum([len(one.frames) for one in self._under_way.values()])
+        share = -(-(len(self._waiting) + under_way) // MAX_UNDER_WAY)
+        return min(max(share, LEAST_BATCH), MAX_BATCH)
 
     async def _keep(self, batch: Batch) -> None:
         self.answer(await self.intake.keep(batch))

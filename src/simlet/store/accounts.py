@@ -50,8 +50,12 @@ _RENTED_AGAIN = Sql("SELECT rented_again_at_ms FROM accounts WHERE id = :id {for
 _RENT_AGAIN = Sql("UPDATE accounts SET rented_again_at_ms = :now_ms WHERE id = :id")
 
 
+_TIERS = {one.value: one for one in Tier}
+_STATES = {one.value: one for one in AccountState}
+
+
 def _account(row: Row) -> Account:
-    return Account(row[0], row[1], Tier(row[2]), AccountState(row[3]), *row[4:8])
+    return Account(row[0], row[1], _TIERS[row[2]], _STATES[row[3]], *row[4:8])
 
 
 def _found(row: Row | None) -> Account | None:

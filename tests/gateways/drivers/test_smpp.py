@@ -283,7 +283,8 @@ async def test_what_has_come_is_handed_over_at_once_and_answered_in_order() -> N
         answers = [await link.read() for _ in range(50)]
     assert [one.sequence for one in answers] == list(range(50))
     assert texts(office) == [f"Ma {n}" for n in range(50)]
-    assert len(office.batches) <= 3
+    # To one line: none of its parts may be under way beside another.
+    assert len(office.batches) <= 6
 
 
 async def test_a_message_that_comes_octet_by_octet_is_read() -> None:

@@ -22,6 +22,7 @@ from simlet.domain.inbound import Inbound
 from simlet.gateways import smpp_intake
 from simlet.gateways.contract import Fate
 from simlet.gateways.drivers.smpp import KIND
+from simlet.gateways.smpp_backlog import LEAST_BATCH, MAX_UNDER_WAY
 from simlet.gateways.smpp_intake import Intake, Redelivered
 from simlet.gateways.smpp_session import Pace, Session
 from simlet.testing.driver_kit import Office
@@ -106,13 +107,33 @@ async def test_what_comes_behind_others_of_its_line_waits_until_they_are_kept() 
 async def test_what_finds_no_room_goes_together_when_there_is_some() -> None:
     office = Held()
     async with bound(office) as (_, link):
-        for sequence in (1, 2, 3, 4):
+        for sequence in range(1, 7):
             await sent(link, (sequence, sequence))
-        assert office.texts == [["Ma 1"], ["Ma 2"]]
+        assert office.texts == [["Ma 1"], ["Ma 2"], ["Ma 3"], ["Ma 4"]]
         office.decide(1)
-        await office.until_batches(3)
+        await office.until_batches(5)
         office.decide_the_rest()
-    assert office.texts[2] == ["Ma 3", "Ma 4"]
+    assert office.texts[4] == ["Ma 5", "Ma 6"]
+
+
+async def test_what_may_be_unanswered_is_handed_over_in_even_parts() -> None:
+    office = Held()
+    async with bound(office) as (_, link):
+        lines = [b"849120000%02d" % number for number in range(50)]
+        each = [deliver_sm(b"Ma", sequence=n, to=line) for n, line in enumerate(lines)]
+        await link.send(b"".join(each))
+        await office.until_batches(MAX_UNDER_WAY)
+        assert [len(texts) for texts in office.texts] == [13, 13, 13, 11]
+        office.decide_the_rest()
+
+
+async def test_a_few_messages_are_not_divided() -> None:
+    office = Held()
+    async with bound(office) as (_, link):
+        await sent(link, *[(number, number) for number in range(LEAST_BATCH)])
+        await office.until_batches(1)
+        assert [len(texts) for texts in office.texts] == [LEAST_BATCH]
+        office.decide_the_rest()
 
 
 async def test_an_smsc_that_unbinds_hears_first_what_became_of_all_that_is_under_way() -> None:
