@@ -114,7 +114,11 @@ def _figures(results: Results) -> Sequence[_Figure]:
 
 
 def _evening_figures(rounds: list[Round]) -> Sequence[_Figure]:
-    tps = median([rounds[0].tps_before, *(one.tps_after for one in rounds)])
+    return (*_evening_ratios(rounds), *_evening_rates(rounds))
+
+
+def _evening_ratios(rounds: list[Round]) -> Sequence[_Figure]:
+    """What has a goal: each the median of the rounds."""
     return (
         _Figure(
             "rents_per_pgbench",
@@ -151,32 +155,34 @@ def _evening_figures(rounds: list[Round]) -> Sequence[_Figure]:
             "the same for one deliver_sm that a client only answers",
             0.5,
         ),
+    )
+
+
+def _evening_rates(rounds: list[Round]) -> Sequence[_Figure]:
+    """What stands behind the ratios, likewise."""
+    tps = median([rounds[0].tps_before, *(one.tps_after for one in rounds)])
+    hello = median([(one.hello_before + one.hello_after) / 2 for one in rounds])
+    delivered = median(one.deliver_sm.per_s for one in rounds)
+    loads = {
+        "rent": ("rents", [one.rents for one in rounds]),
+        "poll": ("polls", [one.polls for one in rounds]),
+        "message": ("messages", [one.messages for one in rounds]),
+    }
+    of_loads = [
+        figure
+        for name, (many, measured) in loads.items()
+        for figure in (
+            _Figure(f"{many}_per_s", median(one.per_s for one in measured), 0, f"{many} a second"),
+            _Figure(
+                f"{name}_p99_ms", median(one.p99_ms for one in measured), 1, f"99 of 100 {many}"
+            ),
+        )
+    ]
+    return (
         _Figure("pgbench_tps", tps, 0, "TPC-B transactions a second"),
-        _Figure(
-            "hello_per_s",
-            median([(one.hello_before + one.hello_after) / 2 for one in rounds]),
-            0,
-            "requests a second to an empty handler",
-        ),
-        _Figure("rents_per_s", median(one.rents.per_s for one in rounds), 0, "rents a second"),
-        _Figure("rent_p99_ms", median(one.rents.p99_ms for one in rounds), 1, "99 of 100 rents"),
-        _Figure("polls_per_s", median(one.polls.per_s for one in rounds), 0, "polls a second"),
-        _Figure("poll_p99_ms", median(one.polls.p99_ms for one in rounds), 1, "99 of 100 polls"),
-        _Figure(
-            "messages_per_s", median(one.messages.per_s for one in rounds), 0, "messages a second"
-        ),
-        _Figure(
-            "deliver_sm_per_s",
-            median(one.deliver_sm.per_s for one in rounds),
-            0,
-            "deliver_sm a second",
-        ),
-        _Figure(
-            "message_p99_ms",
-            median(one.messages.p99_ms for one in rounds),
-            1,
-            "99 of 100 messages",
-        ),
+        _Figure("hello_per_s", hello, 0, "requests a second to an empty handler"),
+        *of_loads,
+        _Figure("deliver_sm_per_s", delivered, 0, "deliver_sm a second"),
     )
 
 
