@@ -15,7 +15,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: $(RUNTIME) assets ## start simlet with pretend lines, and print a whole round to try
+demo: $(RUNTIME) assets ## start simlet with pretend lines, and print a whole round to try; PORT=8081 if 8080 is taken
 	@$(BIN)/simlet demo --port $(PORT)
 
 test: lint peers assets ## install what is needed and run every check and every test

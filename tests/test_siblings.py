@@ -2,6 +2,7 @@ import asyncio
 import os
 import socket
 import stat
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -144,3 +145,105 @@ def test_an_address_that_was_left_behind_is_taken_over() -> None:
         ):
             visitor.connect(str(address))
         assert not address.parent.exists()
+
+
+# What was left behind
+
+
+@pytest.fixture
+def usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that meeting places are made in."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def listened_once(folder: Path, name: str = "writer") -> Path:
+    """A folder with a socket that nobody listens on any more."""
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(folder / name))
+        listener.listen()
+    return folder
+
+
+def begin_anew() -> None:
+    with meeting_place(needed=True):
+        pass
+
+
+FIRST_WITHOUT_A_WRITER = """
+import socket, sys
+from simlet.siblings import meeting_place
+with meeting_place(needed=True) as address, socket.socket(socket.AF_UNIX) as writer:
+    writer.bind(str(address))
+    writer.listen()
+    writer.close()
+    print(address, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_meeting_place_is_cleared_away_when_its_first_process_was_killed_and_not_before(
+    usual: Path,
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FIRST_WITHOUT_A_WRITER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(usual)},
+    ) as first:
+        try:
+            assert first.stdout is not None
+            address = Path(first.stdout.readline().decode().strip())
+            assert address.parent.parent == usual
+            begin_anew()
+            # Its writer is about to be started again.
+            assert address.is_socket()
+        finally:
+            first.kill()
+    assert address.is_socket()
+    begin_anew()
+    assert list(usual.iterdir()) == []
+
+
+def test_a_meeting_place_where_somebody_listens_stays(usual: Path) -> None:
+    folder = usual / "simlet-12345678"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(folder / "writer"))
+        # Nobody is let in, and there is no room to wait.
+        listener.listen(0)
+        begin_anew()
+        begin_anew()
+        assert (folder / "writer").is_socket()
+
+
+def test_one_that_is_just_being_made_stays(usual: Path) -> None:
+    (usual / "simlet-12345678").mkdir()
+    begin_anew()
+    assert (usual / "simlet-12345678").is_dir()
+
+
+def test_what_is_no_meeting_place_stays_as_it_is(usual: Path) -> None:
+    (usual / "simlet-file").write_text("kept")
+    (listened_once(usual / "simlet-more") / "notes").write_text("kept")
+    listened_once(usual / "simlet-another", "reader")
+    listened_once(usual / "others")
+    (usual / "simlet-link").symlink_to(usual / "others")
+    begin_anew()
+    assert (usual / "simlet-file").read_text() == "kept"
+    assert (usual / "simlet-more" / "writer").is_socket()
+    assert (usual / "simlet-another" / "reader").is_socket()
+    assert (usual / "simlet-link" / "writer").is_socket()
+
+
+def test_a_meeting_place_of_another_user_stays(
+    usual: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = listened_once(usual / "simlet-12345678")
+    with monkeypatch.context() as another:
+        another.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        begin_anew()
+        assert (folder / "writer").is_socket()
+    begin_anew()
+    assert not folder.exists()

@@ -8,6 +8,8 @@ where it ends, the first process is gone, and they end as well.
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import os
 import socket
 import sys
@@ -26,6 +28,7 @@ SERVE_BESIDE = ("simlet", "serve-sibling")
 WRITE = ("simlet.writer",)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _KILL_AFTER_S = 9.0
+_FOLDERS, _SOCKET = "simlet-", "writer"
 _LONGEST_FOLDER = 80
 _ALWAYS_THERE = "/tmp"  # noqa: S108 - what is made in it is closed to others
 
@@ -149,8 +152,51 @@ def meeting_place(*, needed: bool) -> Iterator[Path | None]:
     # The address of a socket has room for 107 bytes.
     usual = tempfile.gettempdir()
     parent = usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else _ALWAYS_THERE
-    with tempfile.TemporaryDirectory(prefix="simlet-", dir=parent) as folder:
-        yield Path(folder) / "writer"
+    for one in Path(parent).glob(f"{_FOLDERS}*"):
+        with contextlib.suppress(OSError):
+            _clear_if_left_behind(one)
+    with (
+        tempfile.TemporaryDirectory(prefix=_FOLDERS, dir=parent) as folder,
+        contextlib.ExitStack() as held,
+    ):
+        # Where a folder cannot be held, nobody can hold it later to clear it away.
+        with contextlib.suppress(OSError):
+            held.enter_context(_holding(Path(folder)))
+        yield Path(folder) / _SOCKET
+
+
+@contextlib.contextmanager
+def _holding(folder: Path) -> Iterator[None]:
+    """Holds a folder, as nobody else can until this process has let it go, or has ended.
+
+    Raises:
+        OSError: it is held, or it is no folder.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _clear_if_left_behind(folder: Path) -> None:
+    """Removes a meeting place of this user whose processes were killed, all at once.
+
+    Raises:
+        OSError: it is in use, or none.
+    """
+    address = folder / _SOCKET
+    # Who makes one holds it before there is a socket; one without may not be held yet.
+    is_one = list(folder.iterdir()) == [address] and address.is_socket()
+    if not is_one or folder.stat().st_uid != os.geteuid():
+        return
+    # That nobody listens is not enough: the writer may be about to be started again.
+    with _holding(folder), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
+        visitor.setblocking(False)
+        if visitor.connect_ex(str(address)) == errno.ECONNREFUSED:
+            address.unlink()
+            folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,10 @@
+import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
+from conftest import world_in
 from simlet.domain import errors
 from simlet.domain.errors import Refusal, Refused
 from simlet.domain.events import EventKind
@@ -324,3 +327,28 @@ async def test_extras_go_with_a_number_that_is_rented_again(world: World) -> Non
     rental = await by_number(world, dealer, extras=Extras({"job": "7"}))
 
     assert (await world.db.read(show_rental, dealer.id, rental.id)).metadata == {"job": "7"}
+
+
+# -------------------------------------------------------------------- beside others on PostgreSQL
+
+
+async def someone_waits(world: World) -> bool:
+    rows = await world.rows("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return bool(rows[0][0])
+
+
+async def test_who_holds_the_earlier_rental_gets_its_account_while_it_is_rented_again(
+    postgres_url: str,
+) -> None:
+    async with world_in(postgres_url) as world:
+        dealer, earlier = await received_rental(world)
+        with psycopg.connect(postgres_url) as settling:
+            settling.execute("SELECT 1 FROM rentals WHERE id = %s FOR UPDATE", [earlier.id])
+            again = asyncio.create_task(world.rent_again(dealer, earlier))
+            async with asyncio.timeout(20):
+                while not await someone_waits(world):
+                    pass
+            settling.execute("SELECT 1 FROM accounts WHERE id = %s FOR UPDATE NOWAIT", [dealer.id])
+            settling.commit()
+
+        assert (await again).rental.again

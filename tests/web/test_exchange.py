@@ -11,7 +11,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from simlet.web.asgi import Receive, Scope, Send, answer_json, read_body
+from simlet.web.asgi import Receive, Scope, Send, answer_json, answer_with, read_body
 from simlet.web.protocol import MAX_WHOLE_BYTES, Connection
 from simlet.web.whole import Answer, Handler, Request
 
@@ -28,6 +28,10 @@ async def echo(request: Request) -> Answer:
 
 async def nameless(_: Request) -> Answer:
     return Answer(299, b"kept", "text/plain")
+
+
+async def bare(request: Request) -> Answer:
+    return Answer(int(request.query), b"kept", "text/plain")
 
 
 async def fail(_: Request) -> Answer:
@@ -61,6 +65,7 @@ class Some:
         handlers: dict[str, Handler] = {
             "/echo": echo,
             "/nameless": nameless,
+            "/bare": bare,
             "/held": self.held,
             "/fail": fail,
         }
@@ -68,6 +73,9 @@ class Some:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(scope, receive, 10**6)
+        if scope["query_string"].isdigit():
+            await answer_with(send, int(scope["query_string"]), b"kept", "text/plain")
+            return
         text = f"asgi|{scope['method']}|{scope['path']}|{len(body)}"
         await answer_json(send, 200, text.encode(), head=scope["method"] == "HEAD")
 
@@ -192,6 +200,22 @@ async def test_a_status_that_has_no_name_is_sent_without_one(place: Place) -> No
         headers, body = await peer.answer()
         assert (headers[""], body) == ("HTTP/1.1 299 ", "kept")
         assert (await peer.answer())[0][""] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("target", ["/bare", "/over-asgi"])
+@pytest.mark.parametrize(("status", "length"), [(204, []), (205, [b"0"]), (304, [])])
+async def test_a_status_that_forbids_content_is_sent_without_any(
+    place: Place, target: str, status: int, length: list[bytes]
+) -> None:
+    async with place.peer() as peer:
+        peer.send(get(f"{target}?{status}"), get("/echo", "Connection: close"))
+        head, _, behind = (await peer.rest()).partition(b"\r\n\r\n")
+    first, *headers = head.split(b"\r\n")
+    named = [line.partition(b": ") for line in headers]
+    assert first.startswith(b"HTTP/1.1 %d " % status)
+    assert [value for name, _, value in named if name == b"content-length"] == length
+    assert b"transfer-encoding" not in {name for name, _, _ in named}
+    assert behind.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_a_connection_serves_one_request_after_another(place: Place) -> None:

@@ -84,7 +84,8 @@ def normalise_sender(sender: str) -> str:
     """The form of a sender by which senders are compared.
 
     A mobile number becomes E.164, so that `0912…` and `+84912…` are the same sender; a name or
-    a short code loses outer blanks and its case.
+    a short code loses outer blanks and its case. Services keep this form of their senders (see
+    `simlet.domain.matching.sender_keys`): another form needs a migration.
     """
     text = sender.strip()
     found = _MOBILE.fullmatch(text.translate(_SEPARATORS)) if text.isascii() else None

@@ -147,7 +147,7 @@ def find_owner(
         return Owner(owner, None)
     anybody = open_then or [
         one
-        for one in rentals.listening_on(tx, line.id)
+        for one in rentals.seen_on(tx, line.id)
         if one.rental.was_open_at(earliest_ms, latest_ms)
     ]
     return Owner(None, Quarantine.NO_RULE_FITS if anybody else Quarantine.NO_RENTAL)

@@ -49,6 +49,10 @@ def rent_again(tx: Tx, request: RentAgainRequest, now_ms: int) -> Rented:
             rental is not this account's, not of this number and service, or got no code, and when
             the line is not free now; NUMBER_NOT_RENTED when no rental was named and there is none.
     """
+    if not tx.alone:
+        # A message or an expiry locks rentals before their account. Without this, one that holds
+        # the rental that has to step aside would wait for us, and we for it.
+        rentals.lock_received_on(tx, request.account_id, request.number, request.service_id)
     earlier = rented_before(tx, request.account_id, request.order)
     if earlier is not None:
         return earlier

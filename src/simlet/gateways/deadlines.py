@@ -58,14 +58,16 @@ class Deadlines:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = None
-        while self._waiting and self._waiting[0].due_s <= loop.time():
-            late = self._waiting.popleft().late
-            if late is not None:
-                late()
-        self.forget_ended()
-        if self._waiting:
-            self._timer = loop.call_at(self._waiting[0].due_s, self._look)
+        try:
+            while self._waiting and self._waiting[0].due_s <= loop.time():
+                late = self._waiting.popleft().late
+                if late is not None:
+                    late()
+        finally:
+            # What one of them raises is the loop's to tell; the others are told all the same.
+            self.forget_ended()
+            again = self._waiting
+            self._timer = loop.call_at(again[0].due_s, self._look) if again else None
 
 
 class Within:

@@ -12,6 +12,7 @@ from simlet.domain.errors import Refused
 from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound
 from simlet.flows import browse
+from simlet.flows.manage_gateways import CONSOLE
 from simlet.gateways.contract import (
     Deliver,
     Driver,
@@ -195,10 +196,13 @@ class Supervisor:
         _log.info("driver_ended", gateway=gateway.name)
 
     def _is_known(self, gateway: Gateway) -> bool:
-        """Whether there are drivers of its kind; that there are none is logged once."""
+        """Whether there are drivers of its kind; that there are none is logged once.
+
+        What the operator puts in by hand needs none.
+        """
         if gateway.kind in KINDS:
             return True
-        if gateway.id not in self._unknown:
+        if gateway.kind != CONSOLE and gateway.id not in self._unknown:
             self._unknown.add(gateway.id)
             _log.error("gateway_kind_unknown", gateway=gateway.name, kind=gateway.kind)
         return False

@@ -45,7 +45,8 @@ _LINES_BY_STATE = Sql(
 _EVENTS_BY_KIND = Sql(
     "SELECT kind, count(*) FROM events WHERE seq > :after AND seq <= :last GROUP BY kind"
 )
-_WAITING = Sql("SELECT count(*) FROM rentals WHERE state = 'waiting'")
+# What waits listens: so it is found among those that do, and not among all that ever were.
+_WAITING = Sql("SELECT count(*) FROM rentals WHERE listening AND state = 'waiting'")
 _CALLBACKS = Sql("SELECT count(*), min(event_at_ms) FROM callbacks WHERE state = 'pending'")
 _UPS = Sql(
     "SELECT g.name, h.up FROM gateways g JOIN gateway_health h ON h.gateway_id = g.id "

@@ -62,6 +62,7 @@ _ON_LINE = (
     "WHERE r.line_id = :line_id AND r.listening"
 )
 _LISTENING = Sql(f"{_ON_LINE} {{in_order_for_update_of_r}}")
+_SEEN = Sql(_ON_LINE)
 # SQLite asks this of the service before it reads the rental.
 _LISTENING_FOR = Sql(
     f"{_ON_LINE} AND (s.catch_all OR s.texts <> '[]' "
@@ -97,6 +98,11 @@ _DEAFEN = Sql("UPDATE rentals SET listening = FALSE WHERE id = :id AND state = '
 _WAITS = Sql(
     "SELECT id FROM rentals WHERE line_id = :line_id AND service_id = :service_id "
     "AND listening AND state = 'waiting'"
+)
+_LOCK_RECEIVED_ON = Sql(
+    "SELECT r.id FROM lines l JOIN rentals r ON r.line_id = l.id WHERE l.number = :number "
+    "AND l.state <> 'retired' AND r.service_id = :service_id AND r.account_id = :account_id "
+    "AND r.aside = 0 AND r.listening AND r.state = 'received' {in_order_for_update_of_r}"
 )
 _STEP_ASIDE = Sql(
     "UPDATE rentals SET aside = id WHERE line_id = :line_id AND service_id = :service_id "
@@ -220,6 +226,11 @@ def listening_on(tx: Tx, line_id: int) -> list[Candidate]:
     return _candidates(tx.rows(_LISTENING, line_id=line_id))
 
 
+def seen_on(tx: Tx, line_id: int) -> list[Candidate]:
+    """As `listening_on`, not locked: to tell why none of them owns a message."""
+    return _candidates(tx.rows(_SEEN, line_id=line_id))
+
+
 def listening_for(tx: Tx, line_id: int, sender: str) -> list[Candidate]:
     """Those of `listening_on` that may own a message of a sender: all that can, and few others."""
     rows = tx.rows(_LISTENING_FOR, line_id=line_id, sender_key=sender_key(sender))
@@ -274,6 +285,11 @@ def deafen(tx: Tx, rental_id: int) -> None:
 def waits_on(tx: Tx, line_id: int, service_id: int) -> bool:
     """Whether a rental of a line waits for a service."""
     return tx.row(_WAITS, line_id=line_id, service_id=service_id) is not None
+
+
+def lock_received_on(tx: Tx, account_id: int, number: str, service_id: int) -> None:
+    """Locks the rental on a number that `step_aside` would change, where there is one."""
+    tx.row(_LOCK_RECEIVED_ON, account_id=account_id, number=number, service_id=service_id)
 
 
 def step_aside(tx: Tx, line_id: int, service_id: int) -> None:

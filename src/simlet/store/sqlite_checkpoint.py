@@ -43,7 +43,26 @@ class Checkpoints:
         connection.set_wal_hook(self._count)
 
     def after_commit(self) -> None:
-        """Has the WAL brought over where enough of it has come since the last time."""
+        """Has the WAL brought over where enough of it has come since the last time.
+
+        It raises nothing: what was committed is kept, whatever comes of this.
+        """
+        try:
+            self._see_to_it()
+        except Exception as fault:  # noqa: BLE001 - logged, and tried again when more has come
+            _log.warning("checkpoints_missing", error=str(fault)[:200])
+
+    def close(self) -> None:
+        """Ends; a second time does no harm. The connection is closed by its owner, before or after.
+
+        A checkpoint that runs just now is waited for.
+        """
+        self._closing = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _see_to_it(self) -> None:
         if self._pages < self._begun_at:
             self._begun_at = 0  # the WAL began anew
         if self._pages >= LIMIT_PAGES:
@@ -54,21 +73,17 @@ class Checkpoints:
             self._begun_at = self._pages
             self._want()
 
-    def close(self) -> None:
-        """Ends; the connection is closed by its owner, who may do so before."""
-        self._closing = True
-        self._wanted.set()
-        if self._thread is not None:
-            self._thread.join()
-
     def _count(self, _: apsw.Connection, __: str, pages: int) -> int:
         self._pages = pages
         return apsw.SQLITE_OK
 
     def _want(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="sqlite-checkpoints")
-            self._thread.start()
+            # A process that ends without closing must not wait for it; what a checkpoint that is
+            # cut off had not brought over is in the WAL still.
+            thread = threading.Thread(target=self._run, name="sqlite-checkpoints", daemon=True)
+            thread.start()
+            self._thread = thread
         self._wanted.set()
 
     def _run(self) -> None:

@@ -17,6 +17,7 @@ _FIXED_RELEASES = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 _FIRST_FIXED = (3, 53, 0)
 _FIRST_BROKEN = (3, 7, 0)
 _LOCK_PAUSE_S = 0.01
+_LONGEST_WAL_BYTES = 128 * 1024 * 1024
 # One thread at a time has a connection: SQLite need not see to that itself.
 _OPENING = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
 
@@ -101,7 +102,8 @@ def _settle(connection: apsw.Connection, busy_timeout_s: float, cache_mb: int) -
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    # What somebody who read for long made of the WAL is given back when it begins anew.
+    connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_WAL_BYTES}")
     return mode
 
 

@@ -99,11 +99,11 @@ class GroupWriter:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [run(call) for call in calls]
             self._connection.execute("COMMIT")
-            self._checkpoints.after_commit()
         except BaseException:
             # Before the turn is given back: the next process must not find the file locked.
             self._roll_back()
             raise
+        self._checkpoints.after_commit()
         return outcomes
 
     def _run_plainly(self, call: Call) -> Any:

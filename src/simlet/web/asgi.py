@@ -17,6 +17,14 @@ JSON_HEADERS: Headers = [
     (b"content-type", b"application/json; charset=utf-8"),
     (b"cache-control", b"no-store"),
 ]
+JSON_TYPE = JSON_HEADERS[0][1].decode("latin-1")
+
+WITHOUT_CONTENT = frozenset({204, 205, 304})
+"""Statuses that forbid content (RFC 9110, 15.3.5, 15.3.6, 15.4.5): clients would read it as the
+beginning of the next answer."""
+
+WITHOUT_LENGTH = frozenset({204, 304})
+"""Those that do not even tell that it is empty (RFC 9110, 8.6)."""
 
 
 class BodyTooLarge(Exception):  # noqa: N818 - an answer to the client, not a fault
@@ -29,22 +37,20 @@ class Disconnected(Exception):  # noqa: N818
 
 async def answer_json(send: Send, status: int, body: bytes, *, head: bool = False) -> None:
     """Sends a whole answer of JSON; without the body where only the head was asked for."""
-    length = (b"content-length", str(len(body)).encode())
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [*JSON_HEADERS, length]}
-    )
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await answer_with(send, status, body, JSON_TYPE, head=head)
 
 
-async def answer_with(send: Send, status: int, body: bytes, content_type: str) -> None:
-    """Sends a whole answer of any type of content."""
-    headers = [
-        (b"content-type", content_type.encode("latin-1")),
-        *JSON_HEADERS[1:],
-        (b"content-length", str(len(body)).encode()),
-    ]
+async def answer_with(
+    send: Send, status: int, body: bytes, content_type: str, *, head: bool = False
+) -> None:
+    """Sends a whole answer of any type of content; without it where the status forbids it."""
+    headers = [(b"content-type", content_type.encode("latin-1")), *JSON_HEADERS[1:]]
+    if status in WITHOUT_CONTENT:
+        body = b""
+    if status not in WITHOUT_LENGTH:
+        headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if head else body})
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -11,9 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from simlet.web.asgi import JSON_HEADERS, Headers
-
-JSON_TYPE = JSON_HEADERS[0][1].decode("latin-1")
+from simlet.web.asgi import JSON_HEADERS, JSON_TYPE, WITHOUT_CONTENT, WITHOUT_LENGTH, Headers
 
 
 class Request(Struct, frozen=True):
@@ -62,13 +60,15 @@ class AnswersWhole(Protocol):
 
 
 def written(answer: Answer, headers: Headers, *, keep_alive: bool) -> bytes:
-    """An answer in HTTP/1.1, with further headers."""
-    return b"%b%bcontent-length: %d\r\n%b\r\n%b" % (
-        _first_lines(answer.status, answer.content_type),
+    """An answer in HTTP/1.1, with further headers; without its body where the status forbids it."""
+    status = answer.status
+    body = b"" if status in WITHOUT_CONTENT else answer.body
+    return b"%b%b%b%b\r\n%b" % (
+        _first_lines(status, answer.content_type),
         b"".join([b"%b: %b\r\n" % one for one in headers]),
-        len(answer.body),
+        b"" if status in WITHOUT_LENGTH else b"content-length: %d\r\n" % len(body),
         b"" if keep_alive else b"connection: close\r\n",
-        answer.body,
+        body,
     )
 
 

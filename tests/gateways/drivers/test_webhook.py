@@ -476,3 +476,18 @@ async def test_every_way_to_post_reaches_a_rental_through_the_server(site: Site)
     assert [one.status for one in replies] == [200, 200, 200, 200, 200, 401, 413]
     assert (await world.rental(dealer, rented.rental.id)).code == "486460"
     assert len(await world.rows("SELECT id FROM messages")) == 4
+
+
+@pytest.mark.parametrize("answer", ["", "ACK"])
+async def test_what_is_answered_with_204_has_no_body_whatever_is_set(
+    site: Site, answer: str
+) -> None:
+    world = site.world
+    set_so: dict[str, Value] = {"secret_in": "query", "answer_status": 204, "answer": answer}
+    settings = check_settings(KIND, set_so)
+    await world.db.write(add_gateway, "w", KIND.name, settings, hash_secret(SECRET), START_MS)
+    path = f"/gateways/w?authorization={SECRET}"
+    for way in ("POST", "PUT"):
+        reply = await site.request(way, path, data=ONE)
+        assert (reply.status, reply.raw) == (204, b"")
+        assert "content-length" not in reply.headers

@@ -326,7 +326,7 @@ KIND = DriverKind(
         Setting("secret_name", "the name of the header or the field with the secret", ""),
         Setting("answer", "the body of the answer when all is kept; - for none", ""),
         Setting("answer_type", "the answer's type", "text/plain; charset=utf-8"),
-        Setting("answer_status", "the answer's status", 200, least=200, most=299),
+        Setting("answer_status", "its status; 204 and 205 have no body", 200, least=200, most=299),
         Setting(
             "refused_status",
             "the status for a message of another gateway's line; 0 for the template's",

@@ -45,7 +45,8 @@ def _senders() -> None:
         sa.Column("sender_keys", sa.Text(), server_default=sa.text("''"), nullable=False),
     )
     connection = op.get_bind()
-    for service_id, senders in connection.execute(sa.text("SELECT id, senders FROM services")):
+    services = connection.execute(sa.text("SELECT id, senders FROM services")).all()
+    for service_id, senders in services:
         connection.execute(
             sa.text("UPDATE services SET sender_keys = :keys WHERE id = :id"),
             {"id": service_id, "keys": sender_keys(json.loads(senders))},
