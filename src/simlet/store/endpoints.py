@@ -88,7 +88,7 @@ _LATER = Sql(
 )
 _DUE = Sql(
     f"SELECT {_FIELDS} FROM endpoints p WHERE p.account_id = :account_id "
-    "AND p.due_at_ms <= :now_ms ORDER BY p.due_at_ms LIMIT :limit {skip_locked}"
+    "AND p.due_at_ms <= :now_ms ORDER BY p.due_at_ms, p.id LIMIT :limit {skip_locked}"
 )
 _SET_DUE = Sql("UPDATE endpoints SET due_at_ms = :due_at_ms WHERE id = :id")
 _ALL_DUE = Sql(f"UPDATE endpoints SET due_at_ms = :now_ms WHERE id IN {_IDS}")
