@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from calling_back import claim
 from conftest import world_in
 from simlet.store import migrate
 from simlet.store.migrate import engine_for
+from store.older import older_database
 
 pytestmark = pytest.mark.anyio
 
@@ -59,31 +57,8 @@ CALLBACK = (
 @pytest.fixture(params=["sqlite", "postgresql"])
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of the release before, with what it held, on each kind in turn."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/old.db"
-        _fill(url)
+    with older_database(request, tmp_path, BEFORE, (*ROWS, *_callbacks())) as url:
         yield url
-        return
-    postgres = request.getfixturevalue("postgres")
-    with psycopg.connect(postgres.format("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE older TEMPLATE template0")
-        try:
-            _fill(postgres.format("older"))
-            yield postgres.format("older")
-        finally:
-            connection.execute("DROP DATABASE older WITH (FORCE)")
-
-
-def _fill(url: str) -> None:
-    engine = engine_for(url)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(migrate._SCRIPTS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, BEFORE)
-        for statement in (*ROWS, *_callbacks()):
-            connection.exec_driver_sql(statement)
-    engine.dispose()
 
 
 def _callbacks() -> Iterator[str]:

@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from conftest import world_in
 from simlet.store import migrate
-from simlet.store.migrate import engine_for
 from simlet.testing.world import World
+from store.older import older_database
 
 pytestmark = pytest.mark.anyio
 
@@ -50,31 +47,10 @@ OF_ONE_LINE = (
 @pytest.fixture(params=["sqlite", "postgresql"])
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of the release before, with rentals of one line, on each kind in turn."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/old.db"
-        _fill(url)
+    with older_database(
+        request, tmp_path, BEFORE, (*ROWS, *(RENTAL.format(*one) for one in OF_ONE_LINE))
+    ) as url:
         yield url
-        return
-    postgres = request.getfixturevalue("postgres")
-    with psycopg.connect(postgres.format("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE earlier TEMPLATE template0")
-        try:
-            _fill(postgres.format("earlier"))
-            yield postgres.format("earlier")
-        finally:
-            connection.execute("DROP DATABASE earlier WITH (FORCE)")
-
-
-def _fill(url: str) -> None:
-    engine = engine_for(url)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(migrate._SCRIPTS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, BEFORE)
-        for statement in (*ROWS, *(RENTAL.format(*one) for one in OF_ONE_LINE)):
-            connection.exec_driver_sql(statement)
-    engine.dispose()
 
 
 async def states(world: World) -> list[tuple[str, bool]]:
