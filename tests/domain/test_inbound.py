@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlet.domain.inbound import Inbound, MessageKind, dedupe_key, sent_between, storable
+from simlet.domain.inbound import (
+    Inbound,
+    MessageKind,
+    dedupe_key,
+    own_id,
+    sent_between,
+    storable,
+)
 
 NOW_MS = 1_700_000_123_456
 SENT_MS = 1_700_000_100_000
@@ -75,6 +82,23 @@ def test_the_same_content_under_two_ids_is_two_messages() -> None:
 def test_the_same_content_with_two_stamps_is_two_messages() -> None:
     later = MESSAGE._replace(sent_at_ms=SENT_MS + 1_000)
     assert dedupe_key(later) != dedupe_key(MESSAGE)
+
+
+def test_keys_of_own_ids_stand_in_the_order_in_which_their_messages_came() -> None:
+    ids = [own_id(NOW_MS + ahead_ms, bytes([9 - ahead_ms]) * 16) for ahead_ms in range(9)]
+    keys = [dedupe_key(MESSAGE._replace(source_id=one)) for one in ids]
+    assert keys == sorted(set(keys))
+
+
+def test_own_ids_of_one_moment_are_two_messages() -> None:
+    first, second = (own_id(NOW_MS, bytes([byte]) * 16) for byte in (1, 2))
+    keys = {dedupe_key(MESSAGE._replace(source_id=one)) for one in (first, second)}
+    assert len(keys) == 2
+
+
+def test_what_a_gateway_names_like_an_own_id_counts_with_its_content() -> None:
+    named = MESSAGE._replace(source_id=own_id(NOW_MS, bytes(16)))
+    assert dedupe_key(named._replace(text="another")) != dedupe_key(named)
 
 
 def test_without_an_id_and_a_stamp_nothing_can_tell() -> None:

@@ -79,6 +79,7 @@ def source_key(message: Inbound) -> str | None:
 
 
 _KEY_DIGITS = 40
+_OWN_ID = re.compile(r"simlet:([0-9a-f]{12}):[0-9a-f]{32}")
 _JOINT = " […] "
 
 
@@ -95,17 +96,24 @@ def sent_between(sent_at_ms: int | None, now_ms: int) -> tuple[int, int]:
     return sent_at_ms, min(sent_at_ms + 999, now_ms)
 
 
+def own_id(came_at_ms: int, random: bytes) -> str:
+    """An id for a message that came without any; `random` are 16 bytes."""
+    return f"simlet:{came_at_ms:012x}:{random.hex()}"
+
+
 def dedupe_key(message: Inbound) -> str | None:
     """What makes two deliveries the same message; None when nothing can tell.
 
     The gateway's own id counts together with what the message says: a gateway that starts its
     ids again after a reset must not make a new message look like an old one. Without an id it is
     the line, the sender, the text and the time at which the network says it was sent; without
-    that time two deliveries are two messages.
+    that time two deliveries are two messages. A key of an `own_id` begins with the time in it: what
+    comes one after the other stands side by side in the index, and not each on a page of its own.
     """
     content = [message.kind.value, message.iccid or message.to, message.sender, message.text]
     if message.source_id is not None:
-        return "id:" + _digest([message.source_id, *content])
+        own = _OWN_ID.fullmatch(message.source_id)
+        return f"id:{own[1] if own else ''}" + _digest([message.source_id, *content])
     if message.sent_at_ms is not None:
         return "fp:" + _digest([str(message.sent_at_ms), *content])
     return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from simlet.domain.errors import Refused
-from simlet.domain.inbound import Inbound, Quarantine
+from simlet.domain.inbound import Inbound, Quarantine, own_id
 from simlet.flows.receive_message import Receipt, read_message, receive_read
 from simlet.gateways.contract import Deliver, Fate
 from simlet.gateways.deadlines import Deadlines
@@ -48,7 +48,7 @@ def deliver_for(
 
     async def deliver(many: Sequence[Inbound]) -> list[Fate]:
         now_ms = runtime.clock.now_ms()
-        messages = [_told_apart(runtime, one) for one in many]
+        messages = [_told_apart(runtime, one, now_ms) for one in many]
         fates: list[Fate] = []
         for start in range(0, len(messages), IN_FLIGHT):
             fates += await delivery.keep(messages[start : start + IN_FLIGHT], now_ms)
@@ -57,10 +57,10 @@ def deliver_for(
     return deliver
 
 
-def _told_apart(runtime: Runtime, inbound: Inbound) -> Inbound:
+def _told_apart(runtime: Runtime, inbound: Inbound, now_ms: int) -> Inbound:
     if inbound.source_id is not None or inbound.sent_at_ms is not None:
         return inbound
-    return inbound._replace(source_id=f"simlet-{runtime.random_bytes(_ID_BYTES).hex()}")
+    return inbound._replace(source_id=own_id(now_ms, runtime.random_bytes(_ID_BYTES)))
 
 
 @dataclass(slots=True)
