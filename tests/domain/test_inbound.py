@@ -86,7 +86,7 @@ def test_the_same_content_with_two_stamps_is_two_messages() -> None:
 
 def test_keys_of_own_ids_stand_in_the_order_in_which_their_messages_came() -> None:
     ids = [own_id(NOW_MS + ahead_ms, bytes([9 - ahead_ms]) * 16) for ahead_ms in range(9)]
-    keys = [dedupe_key(MESSAGE._replace(source_id=one)) for one in ids]
+    keys = [str(dedupe_key(MESSAGE._replace(source_id=one))) for one in ids]
     assert keys == sorted(set(keys))
 
 

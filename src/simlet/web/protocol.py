@@ -41,6 +41,8 @@ class Connection(HttpToolsProtocol):
     _latest: bytes = b""
     _header_bytes: int = 0
     _before: RequestResponseCycle | None = None
+    _unfinished: RequestResponseCycle | None = None
+    _refusal: str | None = None
 
     def __init__(
         self,
@@ -54,7 +56,9 @@ class Connection(HttpToolsProtocol):
         self._handler_of = app.handler_of if isinstance(app, AnswersWhole) else _no_handler
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Bytes came; behind what is not HTTP nothing can be read."""
+        if self._refusal is not None:
+            return
         self._latest = data[:_TARGET_WITHIN_BYTES]
         super().data_received(data)
 
@@ -66,6 +70,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._header_bytes = 0
+        self._unfinished = None
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -91,9 +96,11 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
         else:
             self._before, self.cycle = self.cycle, whole
+        self._unfinished = self.cycle
 
     def on_message_complete(self) -> None:
         """The request is complete; in a pipeline it waits for the answer to the one before it."""
+        self._unfinished = None
         if not isinstance(self.cycle, Exchange):
             super().on_message_complete()
         elif self._before is None or self._before.response_complete:
@@ -116,7 +123,33 @@ class Connection(HttpToolsProtocol):
         handler = self._handler_of(method, text, body_bytes)
         return None if handler is None else Exchange(self, handler, method, text, query)
 
+    def on_response_complete(self) -> None:
+        """A request has its answer, and the next one has its turn."""
+        was_last = not self.pipeline
+        super().on_response_complete()
+        if was_last and self._refusal is not None and not self.transport.is_closing():
+            self._refuse(self._refusal)
+
     def send_400_response(self, msg: str) -> None:
+        """Answers what is not HTTP, behind all answers to what came before it."""
+        if self._is_behind_others():
+            self._refusal = msg
+            self.flow.pause_reading()
+        else:
+            self._refuse(msg)
+
+    def _is_behind_others(self) -> bool:
+        """Whether what cannot be read waits for its turn; if it stands in the queue, no longer."""
+        broken = self._unfinished
+        if broken is not None and self.pipeline and self.pipeline[0][0] is broken:
+            self.pipeline.popleft()
+            return True
+        if broken is not None and not isinstance(broken, Exchange):
+            return False  # it has its turn: its body is what is wrong
+        before = self.cycle if broken is None else self._before
+        return before is not None and not before.response_complete
+
+    def _refuse(self, msg: str) -> None:
         """Answers what is not HTTP, and closes the connection."""
         if not is_first_api(self._path()):
             super().send_400_response(msg)
