@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import apsw
 import pytest
+from structlog.testing import capture_logs
 
 from simlet.store import sqlite_checkpoint
 from simlet.store.database import open_database
@@ -220,10 +221,10 @@ def test_who_reads_for_long_lets_the_wal_grow_no_longer_than_that(
 
 
 class Unwell:
-    """A connection whose checkpoints fail."""
+    """A connection whose checkpoints fail, each for a reason of its own."""
 
-    def __init__(self, fault: Exception) -> None:
-        self._fault = fault
+    def __init__(self, *faults: Exception) -> None:
+        self._faults = faults
         self.tries = 0
 
     def set_wal_hook(self, hook: Callable[[Any, str, int], int]) -> None:
@@ -234,20 +235,66 @@ class Unwell:
 
     def wal_checkpoint(self) -> None:
         self.tries += 1
-        raise self._fault
+        raise self._faults[self.tries - 1]
 
 
 @pytest.mark.parametrize(
     "fault", [apsw.BusyError(), apsw.FullError(), apsw.IOError(), MemoryError()]
 )
 def test_a_checkpoint_that_fails_is_no_fault_of_the_commit(fault: Exception, file: Path) -> None:
-    connection: Any = Unwell(fault)
+    connection: Any = Unwell(fault, fault)
     checkpoints = Checkpoints(file, connection)
     for pages in (LIMIT_PAGES, LIMIT_PAGES + 1):
         connection.commit(pages)
         checkpoints.after_commit()
     checkpoints.close()
     assert connection.tries == 2
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ([apsw.BusyError("locked")] * 3, []),
+        ([apsw.IOError("disk")] * 3, ["disk"]),
+        ([MemoryError()], ["MemoryError"]),
+        (
+            [apsw.IOError("disk"), apsw.FullError("full"), apsw.IOError("disk")],
+            ["disk", "full", "disk"],
+        ),
+    ],
+)
+def test_why_a_checkpoint_fails_is_told_once_until_it_is_another_reason(
+    file: Path, faults: list[Exception], told: list[str]
+) -> None:
+    connection: Any = Unwell(*faults)
+    checkpoints = Checkpoints(file, connection)
+    with capture_logs() as logs:
+        for pages in range(len(faults)):
+            connection.commit(LIMIT_PAGES + pages)
+            checkpoints.after_commit()
+    checkpoints.close()
+    assert [one["error"] for one in logs] == told
+
+
+def test_a_thread_that_could_not_open_the_database_tries_again(
+    writer: GroupWriter, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def refuse(*_: Any) -> None:
+        tried.put(None)
+        raise DatabaseFault("too many open files")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(sqlite_checkpoint, "connect", refuse)
+        several = fillings(EACH_PAGES)
+        write(writer, *several)
+        tried.get(timeout=PATIENCE_S)
+    opened = watch(monkeypatch)
+    more = fillings(EACH_PAGES, first="more")
+    write(writer, *more)
+    opened.get(timeout=PATIENCE_S).said.get(timeout=PATIENCE_S)
+    assert stands_alone(file, tmp_path)[: len(several)] == several
 
 
 def test_a_commit_is_kept_and_told_where_no_thread_can_be_started(

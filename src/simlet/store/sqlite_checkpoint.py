@@ -8,14 +8,13 @@ that is left when the WAL has grown to its limit.
 Source: SQLite, "Write-Ahead Logging", 3.1 and 3.2.
 """
 
-import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 
 from simlet.log import get_log
-from simlet.store.sql import DatabaseFault
 from simlet.store.sqlite_file import connect
 
 EACH_PAGES = 4_000
@@ -23,6 +22,26 @@ LIMIT_PAGES = 16_000
 _CACHE_MB = 1
 
 _log = get_log("database")
+
+
+class _Attempts:
+    """Attempts that raise nothing: each fault is logged once, until one goes well again."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    def make(self, attempt: Callable[[], None]) -> None:
+        """Makes one; where another process is at it just now, the next one will do."""
+        try:
+            attempt()
+            self._told = ""
+        except apsw.BusyError:
+            return
+        except Exception as fault:  # noqa: BLE001 - what was committed is kept, whatever comes of it
+            text = str(fault)[:200] or type(fault).__name__
+            if text != self._told:
+                self._told = text
+                _log.warning("checkpoint_failed", error=text)
 
 
 class Checkpoints:
@@ -40,6 +59,8 @@ class Checkpoints:
         self._wanted = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._attempts = _Attempts()
+        self._own: apsw.Connection | None = None
         connection.set_wal_hook(self._count)
 
     def after_commit(self) -> None:
@@ -47,10 +68,7 @@ class Checkpoints:
 
         It raises nothing: what was committed is kept, whatever comes of this.
         """
-        try:
-            self._see_to_it()
-        except Exception as fault:  # noqa: BLE001 - logged, and tried again when more has come
-            _log.warning("checkpoints_missing", error=str(fault)[:200])
+        self._attempts.make(self._see_to_it)
 
     def close(self) -> None:
         """Ends; a second time does no harm. The connection is closed by its owner, before or after.
@@ -66,9 +84,7 @@ class Checkpoints:
         if self._pages < self._begun_at:
             self._begun_at = 0  # the WAL began anew
         if self._pages >= LIMIT_PAGES:
-            # Where the thread, or another process, is at it just now, the next commit tries again.
-            with contextlib.suppress(apsw.Error):
-                self._connection.wal_checkpoint()
+            self._connection.wal_checkpoint()
         elif self._pages - self._begun_at >= EACH_PAGES:
             self._begun_at = self._pages
             self._want()
@@ -87,17 +103,19 @@ class Checkpoints:
         self._wanted.set()
 
     def _run(self) -> None:
-        try:
-            connection = connect(self._path, 0, _CACHE_MB)
-        except DatabaseFault as fault:
-            # The WAL is brought over at its limit nevertheless.
-            _log.warning("checkpoints_missing", error=str(fault)[:200])
-            return
-        with contextlib.closing(connection):
-            while True:
-                self._wanted.wait()
-                self._wanted.clear()
-                if self._closing:
-                    return
-                with contextlib.suppress(apsw.Error):
-                    connection.wal_checkpoint()
+        attempts = _Attempts()
+        while self._is_wanted():
+            attempts.make(self._bring_over)
+        if self._own is not None:
+            self._own.close()
+
+    def _is_wanted(self) -> bool:
+        self._wanted.wait()
+        self._wanted.clear()
+        return not self._closing
+
+    def _bring_over(self) -> None:
+        """What the thread does; where it cannot, the WAL is brought over at its limit."""
+        if self._own is None:
+            self._own = connect(self._path, 0, _CACHE_MB)
+        self._own.wal_checkpoint()
