@@ -1,5 +1,7 @@
 import asyncio
+import fcntl
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -12,7 +14,17 @@ import pytest
 
 from simlet import siblings as module
 from simlet.config import Settings
-from simlet.siblings import SERVE_BESIDE, WRITE, Siblings, Told, listening_at, meeting_place
+from simlet.siblings import (
+    SERVE_BESIDE,
+    SILENT_AFTER_S,
+    WRITE,
+    Siblings,
+    Silence,
+    Told,
+    listening_at,
+    meeting_place,
+    say_alive,
+)
 from simlet.testing.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +109,73 @@ async def test_one_that_does_not_end_is_killed(
     await asyncio.wait_for(siblings.stop(), PATIENCE_S)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_one_that_hangs_is_killed_and_another_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = run_instead('echo "$$" > "$TOLD"; exec sleep 1000', tmp_path, monkeypatch)
+    clock = FakeClock()
+    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock, must_speak=True)
+    await siblings.start()
+    first = int(await read(pipe))
+    async with asyncio.timeout(PATIENCE_S):
+        for pause_s in (SILENT_AFTER_S, SILENT_AFTER_S, 1.0):
+            await clock.wait_for_sleeping(1)
+            clock.advance(pause_s)
+    second = int(await read(pipe))
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    await end(second, siblings)
+
+
+async def test_one_that_is_not_asked_to_say_so_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = run_instead('echo "$$" > "$TOLD"; exec sleep 1000', tmp_path, monkeypatch)
+    clock = FakeClock()
+    siblings = Siblings(WRITE, Told(Settings()), 1, clock)
+    await siblings.start()
+    pid = int(await read(pipe))
+    assert clock.sleeping == 0
+    await end(pid, siblings)
+
+
+async def end(pid: int, siblings: Siblings) -> None:
+    siblings.dismiss()
+    os.kill(pid, signal.SIGTERM)
+    await asyncio.wait_for(siblings.stop(), PATIENCE_S)
+
+
+async def test_who_says_something_in_every_other_span_is_not_silent() -> None:
+    clock, stream = FakeClock(), asyncio.StreamReader()
+    silence = Silence(stream, clock)
+    fallen = asyncio.ensure_future(silence.fallen())
+    async with asyncio.timeout(PATIENCE_S):
+        for spoken in (True, False) * 4:
+            await clock.wait_for_sleeping(1)
+            if spoken:
+                stream.feed_data(b".")
+                await silence.heard.wait()
+            clock.advance(SILENT_AFTER_S)
+        await clock.wait_for_sleeping(1)
+        assert not fallen.done()
+        clock.advance(SILENT_AFTER_S)
+        await fallen
+
+
+async def test_who_works_says_so_and_never_waits_for_who_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    monkeypatch.setattr(module, "_OUTPUT", writer)
+    assert not await say_alive()
+    assert os.read(reader, 10) == b"."
+    os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))
+    assert not await say_alive()
+    os.close(reader)
+    assert not await say_alive()
+    os.close(writer)
 
 
 async def test_none_are_started_where_there_is_one_process() -> None:

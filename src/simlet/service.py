@@ -32,12 +32,21 @@ from simlet.log import configure_log, get_log
 from simlet.memory import settle_memory
 from simlet.outbound import Outbound, Rules
 from simlet.runtime import Runtime, open_runtime
-from simlet.siblings import SERVE_BESIDE, WRITE, Siblings, Told, meeting_place
+from simlet.siblings import (
+    ALIVE_EVERY_S,
+    SERVE_BESIDE,
+    WRITE,
+    Siblings,
+    Told,
+    meeting_place,
+    say_alive,
+)
 from simlet.store.migrate import prepare
 from simlet.web.app import App
 from simlet.web.protocol import Connection
 from simlet.web.recordings import recording_url, recording_urls
 from simlet.web.v1.shapes import event_bytes
+from simlet.workers.beat import Beat
 from simlet.workers.callbacks import Posting
 from simlet.workers.expiry import expiry
 from simlet.workers.figures import counting
@@ -116,7 +125,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
         port = listener.getsockname()[1]
         there = msgspec.structs.replace(settings, listen=_at(settings, port))
         told = Told(there, None if address is None else str(address))
-        siblings = Siblings(SERVE_BESIDE, told, count - 1, SystemClock())
+        siblings = Siblings(SERVE_BESIDE, told, count - 1, SystemClock(), must_speak=True)
         writer = Siblings(WRITE, told, 0 if address is None else 1, SystemClock())
         async with AsyncExitStack() as stack:
             await writer.start()
@@ -152,7 +161,8 @@ async def _serve_beside(settings: Settings, writer: Path | None) -> None:
             reports = Reports(runtime)
             web = _web(runtime, Supervisor(runtime, drain.spool, reports.of), listener)
             noted = noting(reports, runtime.clock)
-            for part in (runtime.feed, runtime.reads, noted, drain, web):
+            alive = Beat("alive", say_alive, ALIVE_EVERY_S, runtime.clock)
+            for part in (runtime.feed, runtime.reads, noted, drain, web, alive):
                 await part.start()
                 stack.push_async_callback(part.stop)
             settle_memory()

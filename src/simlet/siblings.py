@@ -26,10 +26,16 @@ from simlet.log import get_log
 
 SERVE_BESIDE = ("simlet", "serve-sibling")
 WRITE = ("simlet.writer",)
+ALIVE_EVERY_S = 5.0
+"""So often a process that serves says that it does."""
+SILENT_AFTER_S = 30.0
+"""One that says nothing for two such spans hangs."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _KILL_AFTER_S = 9.0
 _FOLDERS, _SOCKET = "simlet-", "writer"
 _LONGEST_FOLDER = 80
+_OUTPUT = 1
+_PIECE = 4096
 _ALWAYS_THERE = "/tmp"  # noqa: S108 - what is made in it is closed to others
 
 _log = get_log("siblings")
@@ -47,20 +53,59 @@ class Told(msgspec.Struct, frozen=True):
     writer: str | None = None
 
 
+async def say_alive() -> bool:
+    """Says on standard output that this process serves; that there is no more to do."""
+    # Where nobody listens any more, or just now, there is nobody to hear it.
+    with contextlib.suppress(OSError):
+        os.set_blocking(_OUTPUT, False)
+        os.write(_OUTPUT, b".")
+    return False
+
+
+@dataclass(slots=True)
+class Silence:
+    """Waits until nothing comes from a process any more, though it has not ended."""
+
+    stream: asyncio.StreamReader
+    clock: Clock
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def fallen(self) -> None:
+        """Returns when nothing came for two spans in a row.
+
+        For one it may have been this process that was held up.
+        """
+        listening = asyncio.ensure_future(self._listen())
+        missed = 0
+        try:
+            while missed < 2:
+                await self.clock.sleep(SILENT_AFTER_S)
+                missed = 0 if self.heard.is_set() else missed + 1
+                self.heard.clear()
+        finally:
+            listening.cancel()
+
+    async def _listen(self) -> None:
+        while await self.stream.read(_PIECE):
+            self.heard.set()
+
+
 @dataclass(slots=True)
 class Siblings:
-    """Processes of one kind: started, started again when they die, stopped.
+    """Processes of one kind: started, started again when they die or hang, stopped.
 
     Attributes:
         program: the module that they run, and its arguments.
         told: what they are told.
         count: how many.
+        must_speak: whether each says now and then that it works; one that does not any more hangs.
     """
 
     program: tuple[str, ...]
     told: Told
     count: int
     clock: Clock
+    must_speak: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _processes: set[asyncio.subprocess.Process] = field(default_factory=set)
     _dismissed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -118,10 +163,11 @@ class Siblings:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *self.program,
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if self.must_speak else asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the first process's to hear
         )  # fmt: skip
         self._processes.add(process)
+        watching = asyncio.ensure_future(self._kill_when_silent(process))
         try:
             assert process.stdin is not None  # noqa: S101 - a pipe was asked for
             with contextlib.suppress(ConnectionError):
@@ -131,7 +177,16 @@ class Siblings:
                 _close_input(process)
             return await process.wait()
         finally:
+            watching.cancel()
             self._processes.discard(process)
+
+    async def _kill_when_silent(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdout is None:
+            return
+        await Silence(process.stdout, self.clock).fallen()
+        _log.error("sibling_hangs", program=" ".join(self.program), pid=process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
 
 
 def _close_input(process: asyncio.subprocess.Process) -> None:
