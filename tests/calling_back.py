@@ -102,6 +102,14 @@ async def told_of_a_code(world: World) -> Delivery:
     return delivery
 
 
+async def told_of_a_credit(world: World, dealer: Dealer) -> Delivery:
+    """The first attempt to tell a dealer's only endpoint that it was credited with 1 đồng."""
+    await world.credit(dealer.name, 1)
+    await queue(world)
+    (delivery,) = await claim(world)
+    return delivery
+
+
 async def states(world: World) -> list[tuple[object, ...]]:
     """State, attempts, last status and last error of each callback."""
     rows = await world.rows(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import apsw
 import psycopg
@@ -9,6 +10,8 @@ import psycopg
 from simlet.store.sqlite_file import sqlite_path
 
 _PATIENCE_MS = 20_000
+# It waits until they have ended: what is asked of one that is about to end may still be answered.
+_END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 
 
 @contextmanager
@@ -38,17 +41,29 @@ def no_connections(postgres_url: str) -> Iterator[None]:
         yield
 
 
+def end_connections(postgres_url: str) -> None:
+    """PostgreSQL ends every connection to the database, and takes new ones."""
+    with _beside(postgres_url) as (connection, name):
+        connection.execute(_END, (name,))
+
+
 @contextmanager
 def _altered(url: str, change: str, undo: str) -> Iterator[None]:
     """A database with another setting; its connections are ended before and after."""
-    address, _, options = url.partition("?")
-    server, _, name = address.rpartition("/")
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-    with psycopg.connect(f"{server}/postgres?{options}", autocommit=True) as connection:
+    with _beside(url) as (connection, name):
         connection.execute(f"ALTER DATABASE {name} {change}".encode())
-        connection.execute(end, (name,))
+        connection.execute(_END, (name,))
         try:
             yield
         finally:
             connection.execute(f"ALTER DATABASE {name} {undo}".encode())
-            connection.execute(end, (name,))
+            connection.execute(_END, (name,))
+
+
+@contextmanager
+def _beside(url: str) -> Iterator[tuple[psycopg.Connection[Any], str]]:
+    """A connection to the server of a database, but to another one; and the database's name."""
+    address, _, options = url.partition("?")
+    server, _, name = address.rpartition("/")
+    with psycopg.connect(f"{server}/postgres?{options}", autocommit=True) as connection:
+        yield connection, name

@@ -1,14 +1,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from engines import Passing
 from simlet.domain.events import DEALER_EVENTS, Event, EventKind
 from simlet.feed import PAGE, TAIL_LIMIT, EventFeed, News, Tail
 from simlet.flows.manage_accounts import revoke_tokens, suspend_account
 from simlet.flows.tell_event import EventDetail
-from simlet.store.database import Database, Engine, Watch
+from simlet.store.database import Database, Watch
 from simlet.store.events import add_event
 from simlet.store.sql import Call, DatabaseFault, Tx
 from simlet.testing.world import Dealer, World
@@ -96,7 +98,7 @@ async def test_a_wait_for_a_rental_sleeps_through_what_happens_to_another(
         assert not await news.wait(0)
 
 
-async def test_a_wait_for_an_account_is_woken_by_its_money_alone(
+async def test_a_wait_for_an_account_is_woken_by_its_own_money_alone(
     world: World, feed: EventFeed
 ) -> None:
     mine, other = await world.dealer("mine"), await world.dealer("other")
@@ -161,34 +163,21 @@ async def test_many_more_events_than_a_page_are_all_followed(world: World, feed:
         assert feed.followed == before + PAGE * 2 + 1
 
 
-class Held:
+@dataclass
+class Held(Passing):
     """A database whose next glance says what it saw only when it is let go."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.holds = False
-        self.seen = asyncio.Event()
-        self.let_go = asyncio.Event()
+    holds: bool = False
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def glance(self, call: Call) -> Any:
-        outcome = await self._engine.glance(call)
+        outcome = await self.engine.glance(call)
         if self.holds:
             self.holds = False
             self.seen.set()
             await self.let_go.wait()
         return outcome
-
-    async def read(self, call: Call) -> Any:
-        return await self._engine.read(call)
-
-    async def write_all(self, calls: list[Call]) -> list[Any]:
-        return await self._engine.write_all(calls)
-
-    async def watch(self) -> Watch:
-        return await self._engine.watch()
-
-    async def close(self) -> None:
-        await self._engine.close()
 
 
 async def test_a_dealer_that_comes_while_only_workers_waited_is_woken_by_what_was_seen_before(
@@ -403,34 +392,24 @@ async def test_a_stream_hears_when_its_standing_may_have_changed(
 # -------------------------------------------------------------------------------------- faults
 
 
-class Shaky:
+@dataclass
+class Shaky(Passing):
     """A database that fails once when it is told to."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.fails_in = 0
-        self.unwatched = 0
+    fails_in: int = 0
+    unwatched: int = 0
 
     async def glance(self, call: Call) -> Any:
         self.fails_in -= 1
         if self.fails_in == 0:
             raise DatabaseFault("it is away")
-        return await self._engine.glance(call)
-
-    async def read(self, call: Call) -> Any:
-        return await self._engine.read(call)
-
-    async def write_all(self, calls: list[Call]) -> list[Any]:
-        return await self._engine.write_all(calls)
+        return await self.engine.glance(call)
 
     async def watch(self) -> Watch:
         self.unwatched -= 1
         if self.unwatched == 0:
             raise DatabaseFault("it is away")
-        return await self._engine.watch()
-
-    async def close(self) -> None:
-        await self._engine.close()
+        return await self.engine.watch()
 
 
 async def test_a_database_that_cannot_be_watched_at_first_is_watched_later(world: World) -> None:

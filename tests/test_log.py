@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logged import log_as_it_was
 from simlet.domain.masking import mask
 from simlet.log import configure_log, get_log
 
@@ -23,12 +23,8 @@ TOKEN = "simlet_Ab3_dEf456"  # the form of a token, of no account
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with log_as_it_was():
+        yield
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from engines import Passing
 from simlet.reads import FIRST_API, NOTES_LIMIT, STREAM, V1, ReadNotes
-from simlet.store.database import Database, Watch, open_database
+from simlet.store.database import Database, open_database
 from simlet.store.reads import Read, reads_of
 from simlet.store.sql import Call, DatabaseFault
 from simlet.testing.clock import FakeClock
@@ -86,34 +88,21 @@ async def test_notes_are_written_down_each_second_and_at_the_end(world: World) -
     assert await world.db.read(reads_of, one) == [Read(one, V1, 10, 10, 1)]
 
 
-class Away:
+@dataclass
+class Away(Passing):
     """An engine whose database takes nothing for a while."""
 
-    def __init__(self, db: Database) -> None:
-        self._engine = db.engine
-        self.away = True
+    away: bool = True
 
     async def write_all(self, calls: list[Call]) -> list[Any]:
         if self.away:
             raise DatabaseFault("it is away")
-        return await self._engine.write_all(calls)
-
-    async def read(self, call: Call) -> Any:
-        return await self._engine.read(call)
-
-    async def glance(self, call: Call) -> Any:
-        return await self._engine.glance(call)
-
-    async def watch(self) -> Watch:
-        return await self._engine.watch()
-
-    async def close(self) -> None:
-        await self._engine.close()
+        return await self.engine.write_all(calls)
 
 
 async def test_notes_are_kept_while_the_database_takes_nothing(world: World) -> None:
     one, _ = await two_rentals(world)
-    engine = Away(world.db)
+    engine = Away(world.db.engine)
     notes = ReadNotes(Database(engine), world.clock)
     notes.note(one, V1, 10)
     await notes.flush()

@@ -48,6 +48,33 @@ def test_what_looks_like_mark_up_is_shown_as_it_is(capsys: pytest.CaptureFixture
     assert "[red]x[/red] :smile:" in capsys.readouterr().out
 
 
+HOSTILE = [
+    ("\x1b[2J\x1b]0;owned\x07paid", "\ufffd[2J\ufffd]0;owned\ufffdpaid"),
+    ("\x9b31mred\x7f", "\ufffd31mred\ufffd"),
+    ("one\r\ntwo\tthree\u2028four", "one  two three four"),
+    ("\u202e1450\u2066", "\ufffd1450\ufffd"),
+    ("Mã là 529310 🙂", "Mã là 529310 🙂"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE)
+def test_what_came_from_outside_gives_the_terminal_no_commands(
+    text: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (text, [text], {"detail": text}):
+        Output(json=False).rows([ROW | {"name": name}], COLUMNS, "none")
+        _, line = capsys.readouterr().out.splitlines()
+        assert shown in line
+    Output(json=False).say(f"{text}.", {})
+    assert capsys.readouterr().out.replace("\n", " ") == f"{shown}. "
+
+
+def test_a_program_gets_what_came_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for text, _ in HOSTILE:
+        Output(json=True).rows([{"name": text}], COLUMNS, "none")
+        assert msgspec.json.decode(capsys.readouterr().out) == [{"name": text}]
+
+
 def test_an_array_holds_what_the_table_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
     Output(json=True).rows([ROW | {"id": 7}], COLUMNS, "none")
     assert msgspec.json.decode(capsys.readouterr().out) == [ROW | {"id": 7}]

@@ -15,7 +15,7 @@ URL = "http://simlet.test"
 TOKEN = "simlet_" + "x" * 36
 LOST = httpx2.ReadError
 DOWN = httpx2.ConnectError
-
+BALANCE = {"object": "balance", "available_dong": 5, "held_dong": 2}
 RENTAL: dict[str, Any] = {
     "object": "rental",
     "id": 1000001,

@@ -44,12 +44,31 @@ def test_ma_names_a_code_by_its_accent(text: str, role: Role) -> None:
         ("otp482913", [(Role.CODE, "otp"), (Role.NUMBER, "482913")]),
         ("code-482-913", [(Role.WORD, "code"), (Role.NUMBER, "482-913")]),
         ("shb-7f3k2q", [(Role.NUMBER, "shb-7f3k2q")]),
+        ("otp-482913-het", [(Role.CODE, "otp"), (Role.NUMBER, "482913")]),
+        ("kh-4829-ab", [(Role.NUMBER, "kh-4829-ab")]),
         ("450k", [(Role.THING, "450k")]),
         ("6 phut", [(Role.THING, "6"), (Role.PLAIN, "phut")]),
     ],
 )
 def test_letters_and_digits_are_read_by_their_form(text: str, rows: list[tuple[Role, str]]) -> None:
     assert roles_of(text) == rows
+
+
+@pytest.mark.parametrize(
+    "name", ["mã số biên lai", "mã lớp", "mã số lớp", "meeting code", "item no"]
+)
+def test_the_key_of_a_thing_is_one_name_of_another_number(name: str) -> None:
+    assert roles_of(name) == [(Role.OTHER, fold(name))]
+
+
+def test_a_stop_inside_of_a_reference_ends_no_sentence() -> None:
+    assert (Role.END, ".") not in roles_of("cho MBVCB.5829301")
+    assert (Role.END, ".") in roles_of("cho MBVCB. 5829301")
+
+
+def test_digits_spelled_over_several_lines_are_one_number() -> None:
+    items = items_of("two.\nzero.\nnine.\none.")
+    assert [number.value for number in items.numbers.values()] == ["2091"]
 
 
 def test_spelled_digits_are_one_number_and_numbers_behind_them_keep_their_place() -> None:

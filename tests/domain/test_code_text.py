@@ -65,6 +65,12 @@ def test_what_is_blanked_out_does_not_hang_on_a_sign_of_an_address(text: str) ->
         "$ 1,200.50",
         "+84 912 345 678",
         "(028) 3822 1234",
+        "(028) 38221234",
+        "(84-28) 38221234",
+        "(495) 123-45-67",
+        "8 800 555-55-55",
+        "05-mar-26",
+        "10h15p",
         "*101#",
         "****1234",
         "x123",
@@ -80,7 +86,16 @@ def test_what_has_a_shape_of_its_own_is_blanked_out_in_full(shape: str) -> None:
     assert blank_out(text, text) == f"ma {BLANK * len(shape)} la"
 
 
-@pytest.mark.parametrize("number", ["482913", "482-913", "2.9.4.0.1.6", "123.456", "a482913"])
+@pytest.mark.parametrize(
+    "number",
+    [*("482913", "482-913", "2.9.4.0.1.6", "123.456"), *("a482913", "7h2-9kq", "482913/5p")],
+)
 def test_a_number_that_could_be_a_code_is_left(number: str) -> None:
     text = f"ma {number} la"
     assert blank_out(text, text) == text
+
+
+def test_a_long_dash_parts_a_number_from_words_and_joins_groups_of_digits() -> None:
+    assert clean("hoạt\u2013482913\u2014hết") == "hoạt - 482913 - hết"
+    assert clean("482\u2013913") == "482-913"
+    assert clean("G\u2013482913") == "G-482913"

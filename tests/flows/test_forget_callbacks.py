@@ -1,6 +1,6 @@
 import pytest
 
-from calling_back import claim, endpoint, queue, record
+from calling_back import claim, endpoint, queue, record, told_of_a_credit
 from simlet.flows.forget_callbacks import forget_callbacks
 from simlet.testing.world import World
 
@@ -55,9 +55,7 @@ async def test_what_was_answered_is_erased_with_the_texts(world: World) -> None:
 async def test_what_is_still_to_be_told_is_kept(world: World) -> None:
     dealer = await world.dealer()
     await endpoint(world, dealer)
-    await world.credit(dealer.name, 1)
-    await queue(world)
-    (one,) = await claim(world)
+    one = await told_of_a_credit(world, dealer)
     await record(world, one, 500)
     world.clock.advance(30 * DAY_S)
 

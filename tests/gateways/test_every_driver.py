@@ -5,16 +5,15 @@ Each `drivers/cases_NAME.py` gives its recorded cases as `UNDER_TEST`, and may g
 """
 
 import importlib
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logged import log_as_it_was
 from simlet.gateways.contract import DriverKind, HttpRequest
 from simlet.gateways.registry import KINDS
 from simlet.testing.driver_kit import LAWS, Case, Law, Office, UnderTest
@@ -44,12 +43,8 @@ def _laws_of_cases() -> Iterator[object]:
 @pytest.fixture
 def _log_as_it_was() -> Iterator[None]:
     """A law sends the log elsewhere; afterwards it is as it was."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with log_as_it_was():
+        yield
 
 
 @pytest.mark.anyio

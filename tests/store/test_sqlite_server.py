@@ -1,6 +1,5 @@
 """The process that writes for others, over a real socket: who is told what, and who is dropped."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ import apsw
 import msgspec
 import pytest
 
+from logged import logged
 from simlet.domain.errors import OUT_OF_STOCK, Refused
-from simlet.log import configure_log
 from simlet.store import sqlite_server
 from simlet.store.sql import DatabaseFault, Raised, Sql, Tx
 from simlet.store.sqlite_frames import to_frame
@@ -236,16 +235,19 @@ def test_half_a_frame_of_one_that_vanishes_is_forgotten(file: Path) -> None:
 def test_one_that_sends_what_cannot_be_read_is_dropped_alone_and_nothing_of_it_is_logged(
     file: Path,
 ) -> None:
-    stream = io.StringIO()
-    configure_log("info", "json", stream)
-    with office(file) as there, there.visitor() as other, there.visitor() as visitor:
+    with (
+        logged() as stream,
+        office(file) as there,
+        there.visitor() as other,
+        there.visitor() as visitor,
+    ):
         visitor.send(job(1, keep, CannotBeMade()))
         assert visitor.is_dismissed()
         other.send(job(1, keep, "a"))
         assert other.outcomes(1) == ["a"]
     (line,) = stream.getvalue().splitlines()
-    logged = msgspec.json.decode(line)
-    assert (logged["event"], logged["fault"]) == ("job_unreadable", "ValueError")
+    told = msgspec.json.decode(line)
+    assert (told["event"], told["fault"]) == ("job_unreadable", "ValueError")
     assert HIDDEN not in line
 
 

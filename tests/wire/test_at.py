@@ -172,10 +172,28 @@ def test_a_change_of_sim_or_network_is_known(line: str) -> None:
         ("+CMGL: 3,1,26", 3, 26),
         ("+CMGR: 1,,26", None, 26),
         ('+CMGR: 1,"name",26', None, 26),
+        ('+CMGL: 7,1,"Bank, 24 h, main",26', 7, 26),
+        ('+CMGL: 7,1, "Bank, main" ,26', 7, 26),
+        ('+CMGR: 1,"Bank, main",26', None, 26),
     ],
 )
 def test_a_stored_message_is_read(line: str, index: int | None, length: int) -> None:
     assert at.listed((line, PDU)) == [Stored(index, 1, length, PDU)]
+
+
+@pytest.mark.parametrize(
+    ("line", "length"),
+    [
+        ("+CMT: 26", 26),
+        ("+CMT: ,26", 26),
+        ('+CMT: "name",26', 26),
+        ('+CMT: "Bank, 24 h, main",26', 26),
+        ("+CDS: 26", 26),
+        ("+CMT: x", None),
+    ],
+)
+def test_the_length_of_a_pushed_message_is_read(line: str, length: int | None) -> None:
+    assert at.pushed_length(line) == length
 
 
 def test_stored_messages_are_told_apart_from_noise_and_lost_lines() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import click
 import msgspec
 
+from simlet.cli.output import harmless
 from simlet.client import NotConfigured, Problem, SimletError
 from simlet.config import SettingsError
 from simlet.domain.errors import Refused
@@ -75,7 +76,7 @@ def tell(error: Exception, *, json: bool) -> int:
         if failure.code == UNFORESEEN:
             # Nobody foresaw it: whoever mends it needs to see where it happened.
             click.echo(mask("".join(traceback.format_exception(error))), err=True)
-        click.echo(f"Error: {failure.sentence}", err=True)
+        click.echo(f"Error: {harmless(failure.sentence)}", err=True)
     return failure.exit_code
 
 

@@ -15,6 +15,11 @@ from rich.text import Text
 # Where nobody looks at a terminal no value may be cut or broken into two lines.
 _UNBROKEN_COLUMNS = 100_000
 
+# What a terminal obeys instead of showing it, and what turns the order of the letters round.
+_COMMANDS = [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ENDS = "\t\n\v\f\r\x85\u2028\u2029"
+_SHOWN = dict.fromkeys(_COMMANDS, "�") | dict.fromkeys(map(ord, _ENDS), " ")
+
 Facts = Mapping[str, object]
 
 
@@ -29,7 +34,7 @@ class Output:
         if self.json:
             self.document(facts)
         else:
-            click.echo(sentence)
+            click.echo("\n".join(map(harmless, sentence.split("\n"))))
 
     def document(self, facts: object) -> None:
         """One JSON document, in UTF-8 whatever the terminal speaks."""
@@ -65,6 +70,11 @@ json_option = click.option(
 """The option of every command; it gives the command its `output`."""
 
 
+def harmless(text: str) -> str:
+    """A text on one line as people may see it: senders of SMS write to no operator's terminal."""
+    return text.translate(_SHOWN)
+
+
 def time_text(at_ms: object) -> str:
     """UTC milliseconds as people read a time; empty for None."""
     if not isinstance(at_ms, int):
@@ -91,7 +101,7 @@ def _cell(name: str, value: object) -> Text:
     if name.endswith("_at_ms"):
         return Text(time_text(value))
     is_figure = isinstance(value, int) and not isinstance(value, bool)
-    return Text(_words(value), justify="right" if is_figure else "left")
+    return Text(harmless(_words(value)), justify="right" if is_figure else "left")
 
 
 def _words(value: object) -> str:

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from simlet.cli.failure import DONE, INTERRUPTED
+from simlet.cli.output import harmless
 from simlet.client import Client, Conflict, LiveRental, NoCode, Rental, SimletError
 
 NO_CODE = 3
@@ -97,7 +98,8 @@ class Shown:
             self._line(rental)
             return
         click.echo(rental.number)
-        what = f"{rental.service_name}, rental {rental.id}, {rental.price_dong:,} đồng"
+        service = harmless(rental.service_name)
+        what = f"{service}, rental {rental.id}, {rental.price_dong:,} đồng"
         click.echo(f"{rental.national_number} for {what}", err=True)
 
     def progress(self, rental: Rental) -> AbstractContextManager[object]:
@@ -126,7 +128,7 @@ class Shown:
 
     def say(self, sentence: str) -> None:
         """Tells people something that is no result."""
-        click.echo(sentence, err=True)
+        click.echo(harmless(sentence), err=True)
 
     def _line(self, rental: Rental) -> None:
         click.echo(msgspec.json.encode(rental))

@@ -35,6 +35,8 @@ _PHONE_DIGITS = 9
 _COUNT_DIGITS = 4
 _MIXED_SIZES = range(4, 11)
 _SPELLED_WORDS = 3
+DOUBT_OF_HOTLINE = 3
+_DOUBT_OF_SUM = 4
 _NEVER = 10  # a doubt that nothing outweighs
 _SHORT_CHARS = 2
 _MA = "ma"  # a code, where it stands for mã, and not for mà, má, mạ
@@ -44,10 +46,11 @@ _SHORT_FORMS = {"tp", "tx", "p", "q", "mr", "mrs", "ms", "dr", "st"}
 _NUMBER_STARTS = frozenset("0123456789\0")
 
 _GLUED_ROLES = {Role.CODE, Role.WORD, Role.LINK}
-_BETWEEN_SPELLED = {Role.COMMA, Role.END, Role.COLON, Role.MARK}
+_BETWEEN_SPELLED = {Role.COMMA, Role.END, Role.LINE, Role.COLON, Role.MARK}
 
 _PHONE = re.compile("0[1-9][0-9]{8}")
 _HOTLINE = re.compile("1[89]00[0-9]{4,6}")
+_GROUPED_HOTLINE = re.compile("1[568][0-9]{2}-[0-9]{4}")  # of Korea
 TELLING_STARTS = ("18", "19", "20")  # of hotlines, years and days
 _YEAR_OR_DAY = re.compile("(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01]))?")
 _SAME = re.compile("[0-9]+|[a-z]+")
@@ -58,6 +61,7 @@ _INSIDE_BEFORE = re.compile(r"[0-9a-z\0][!#$%&+@^_~]")
 _INSIDE_BEHIND = re.compile(r"[!#$%&+@^_~][0-9a-z\0]")
 _DIGITS = re.compile("[0-9]+")
 _BESIDE_DIGITS = re.compile("[a-z]+(?:-[a-z]+)*(?:-[0-9]+)+|[0-9]+(?:-[0-9]+)*(?:-[a-z]+)+")
+_BETWEEN_LETTERS = re.compile("([a-z]+)-[0-9]{4,8}-([a-z]+)")
 # Words of other scripts; Chinese and Korean digits are also written without blanks.
 _PIECE = re.compile(
     r"([零〇一幺二两三四五六七八九]{4,16}|[공영일이삼사오육륙칠팔구]{4,16}(?!\S))"
@@ -206,10 +210,15 @@ class _Reader:
         if not self.rows:
             return False
         role, word, start = self.rows[-1]
-        if len(word) > ABBREVIATION_CHARS or start + len(word) != stop:
+        if start + len(word) != stop:
+            return False
+        behind = self.folded[stop + 1 : stop + 2]
+        if role is Role.PLAIN and behind.isdecimal():
+            return True  # MBVCB.5829301
+        if len(word) > ABBREVIATION_CHARS:
             return False
         if role is Role.PLAIN:
-            glued = len(word) <= _SHORT_CHARS and self.folded[stop + 1 : stop + 2].isalpha()
+            glued = len(word) <= _SHORT_CHARS and behind.isalpha()
             return glued or word in _SHORT_FORMS
         follows = self.folded[stop + 1 : stop + 4].strip(" ")[:1]
         return role in LABELS and follows in _NUMBER_STARTS
@@ -241,7 +250,7 @@ class _Reader:
         if QUANTITY.fullmatch(word):
             self.rows.append((Role.THING, word, start))
             return
-        if _BESIDE_DIGITS.fullmatch(word) or _glued(word):
+        if _BESIDE_DIGITS.fullmatch(word) or _is_between_words(word) or _glued(word):
             self._beside_digits(start, end)
         elif len(word) - word.count("-") in _MIXED_SIZES and not (
             _INSIDE_BEFORE.match(self.folded, max(0, start - 2))
@@ -289,17 +298,20 @@ class _Reader:
         value = _once(joined)
         between = self.folded[groups[0][1]]
         if len(value) < len(joined) or _reads_as_one(sizes):
-            self._one(start, end, value, like_a_sum=between in ".," and min(sizes) > 1)
+            like_a_sum = between in ".," and min(sizes) > 1
+            like_a_hotline = _GROUPED_HOTLINE.fullmatch(self.folded, start, end)
+            doubt = _DOUBT_OF_SUM if like_a_sum else 0
+            self._one(start, end, value, DOUBT_OF_HOTLINE if like_a_hotline else doubt)
         elif between == " " and len(joined) < _PHONE_DIGITS and len(set(sizes)) > 1:
             for each in _rows(groups):
                 self._groups(each)
         else:
             self._thing(start, end)
 
-    def _one(self, start: int, end: int, value: str, *, like_a_sum: bool = False) -> None:
+    def _one(self, start: int, end: int, value: str, doubt_of_form: int = 0) -> None:
         doubt = _doubt(value)
         if doubt < _NEVER:
-            doubt += self._doubt_around(start, end, len(value)) + (4 if like_a_sum else 0)
+            doubt += self._doubt_around(start, end, len(value)) + doubt_of_form
         if doubt < _NEVER:
             self.items.add_number(Number(value, doubt), self.folded[start:end], start)
         else:
@@ -336,6 +348,12 @@ def _glued(word: str) -> bool:
     return match is not None and all(
         role_of(word) in _GLUED_ROLES for word in match.groups() if word
     )
+
+
+def _is_between_words(word: str) -> bool:
+    """Whether digits stand between words (otp-482913-het han), and not in a key (SHB-4829-KQ)."""
+    match = _BETWEEN_LETTERS.fullmatch(word)
+    return match is not None and any(side in PHRASES for side in match.groups())
 
 
 def _once(value: str) -> str:
@@ -376,7 +394,7 @@ def _doubt(value: str) -> int:
     if not value.startswith(TELLING_STARTS):
         return 0
     if _HOTLINE.fullmatch(value):
-        return 3
+        return DOUBT_OF_HOTLINE
     return 2 if _YEAR_OR_DAY.fullmatch(value) else 0
 
 

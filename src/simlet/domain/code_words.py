@@ -26,6 +26,8 @@ class Role(Enum):
     GOODS = auto()  # like TOPIC, and a "code" beside it is its own: parcel, gift card
     SUM = auto()  # a currency
     CONTACT = auto()  # a number to call, or to write to
+    COMPOSE = auto()  # the text to write to such a number: soạn
+    SEND = auto()  # gửi: to a number to write to, or what a code is sent for
     OLD = auto()  # the code beside it is no longer good
     AVOID = auto()  # the code behind it is not to be used
     LINK = auto()  # is, là, as
@@ -34,7 +36,7 @@ class Role(Enum):
     FOR = auto()  # for, cho
     ACT = auto()  # enter, use, nhập
     PURPOSE = auto()  # to sign in, để xác nhận
-    SHARE = auto()  # the verb of a warning
+    SHARE = auto()  # the verb of a warning, or of a message about a code that comes elsewhere
     THIS = auto()  # this (code)
     PROMO = auto()  # talks of a rebate
     PLAIN = auto()  # any other word
@@ -47,7 +49,10 @@ class Role(Enum):
 
 
 # What names another number than a one-time code, or speaks against the code beside it.
-LABELS = {Role.OTHER, Role.TOPIC, Role.GOODS, Role.SUM, Role.CONTACT, Role.OLD, Role.AVOID}
+LABELS = {
+    Role.OTHER, Role.TOPIC, Role.GOODS, Role.SUM, Role.CONTACT, Role.COMPOSE, Role.SEND, Role.OLD,
+    Role.AVOID,
+}  # fmt: skip
 
 # ---------------------------------------------------------------------------- words, by language
 # A phrase is written as people write it; accents and capitals do not matter in Latin script.
@@ -58,6 +63,7 @@ vi  mã đăng ký | mã bảo mật | mã an toàn | mã pin | mã một lần 
 vi  mã khôi phục | mã mở khóa | mã đặt lại | mã số xác thực | mã số xác nhận | mã số bí mật
 vi  mã bí mật | mã sms | số xác thực | số xác nhận | mật khẩu otp | mật khẩu một lần | smart otp
 vi  mật mã | mã kiểm tra | mã xác nhập | mã số xác minh | mã giao dịch otp | mã cấp lại mật khẩu
+vi  mxt | mxn | mxm | mã ghép nối | mã kết nối | mã liên kết
 ms  tac | kod tac
 en  safekey | securecode | verification code | verification pin | verification number
 en  verify code | security code | verification password | validation code | confirmation code
@@ -67,7 +73,7 @@ en  one time password | one time code | one time pin | one time passcode | singl
 en  dynamic password | 2fa | two factor code | mfa | tfa | totp | recovery code | reset code
 en  registration code | vcode | sms code | security pin | login pin | login otp | otp code
 en  2fa code | verification codes | temporary password | temporary code | secret code
-en  digit code | verificationcode
+en  digit code | verificationcode | pairing code | sign in number | login number | account key
 de  tan | mtan | smstan | sms tan | bestätigungscode | verifizierungscode | sicherheitscode
 de  einmalpasswort | einmalcode | aktivierungscode | anmeldecode | freischaltcode | logincode
 fr  code de vérification | code de sécurité | code de confirmation | code de validation
@@ -111,7 +117,7 @@ _WORD = """
 en  code number | pin number | password number | code | codes | pin | password | verification
 en  authentication | pincode | pin code | token
 vi  mã | mã số | dãy số | con số | mật khẩu | mã mới | 4 số | 5 số | 6 số | 8 số | 4 chữ số
-vi  6 chữ số | mk | pwd | passwd
+vi  6 chữ số | mã xt | mã xn | mã xm | mk | pwd | passwd
 de  passwort | kennwort
 fr  mot de passe
 es  código | codigos | clave | contraseña
@@ -165,13 +171,13 @@ vi  mã miễn phí | mã dự thưởng | mã sản phẩm | mã hàng | mã sp
 vi  mã đặt phòng | mã vé | mã chuyến | mã lỗi | mã vùng | mã vạch | mã qr | mã chứng khoán
 vi  mã ck | mã tra cứu | mã biên lai | mã máy | mã thiết bị | mã phiên | mã thẻ | mã người dùng
 vi  mã tài khoản | mã kiện hàng | mã thanh toán | mã cước | mã gói cước | mã tin | số tiền | st
-vi  số dư | sd | tổng tiền | tổng | phí | giá | thu hộ | cod | lô | phòng | mã bàn | số lượng
+vi  số dư | sd | tổng tiền | tổng | phí | giá | thu hộ | cod | lô | phòng | số lượng
 vi  số seri | cmnd | cccd | số cmnd | số cccd | hộ chiếu | biển số | bks | bsx | mã số nhân viên
 vi  mã số khách hàng | mã số sinh viên | mã số đơn hàng | mã số học sinh | mã số gd | mã hs
 vi  mã ts | mã hv | mã bn | mã dv | mã bhyt | mã cb | mã số hồ sơ | mã số bhxh | lúc | ngày
 vi  mã suất chiếu | ghế | mã ghế | mã định danh | từ số | nd | nội dung | mã nạp | mã thẻ cào
 vi  mã trúng thưởng | mã bài | mã học viên | mã môn | mã phòng | 4 số cuối | 4 số đuôi
-vi  số báo danh | sbd | mã dự thi | mã số dự thi
+vi  số báo danh | sbd | mã dự thi | mã số dự thi | stt | số thứ tự | số nhà
 en  serial | order number | order no | order id | order code | ref | ref no | reference | ref id
 en  no | nr | reference number | reference no | reference code | reference id | txn | txn id
 en  trx | utr | rrn | transaction id | transaction no | transaction number | transaction code
@@ -191,21 +197,25 @@ en  model | version | build | number | amount | balance | total | price | fee | 
 en  policy number | policy no | batch | imei | confirmation number | queue number | waybill
 en  bill number | receipt number | receipt no | av bal | avl bal | limit | points
 en  serial number | inv | po | hd | employee id | student id | parcel number | shipment number
-en  delivery number | job id
+en  delivery number | job id | txnid | trxid | transid | orderid | userid | refid | refno | merchant
 de  bestellnummer | auftragsnummer | sendungsnummer | kundennummer | rechnungsnummer | betrag
 de  postleitzahl | gutscheincode | vorgangsnummer | sendung | rechnung | auftrag
+fr  code client | code article
 fr  numéro de commande | numéro de suivi | montant | référence | code promo | code postal | n°
 es  número de pedido | código postal | importe | monto | código promocional
+es  código de reserva | código de cliente | código de pedido
 es  código de descuento | referencia | folio | saldo | guía | n° de pedido
 pt  código de rastreio | código de rastreamento | valor | referência | cupom | protocolo
-pt  nota fiscal
-it  importo | codice promo | codice fiscale | codice sconto
+pt  nota fiscal | código do cliente | código do produto
+it  codice cliente | importo | codice promo | codice fiscale | codice sconto
 id  nomor pesanan | resi | no resi | nomor resi | no rekening | kode promo | kode voucher
+id  kode booking | kode produk
 id  nomor | kode transaksi | tagihan | kode pos | kode referral | nomor rekening
-tr  sipariş no | takip no | fatura | tutar | numaralı | iban
+tr  sipariş no | takip no | fatura | tutar | numaralı | iban | posta kodu
 pl  przesyłka | faktura | kwota | kod rabatowy | numer
 nl  bestelnummer | kortingscode | rekeningnummer
-ru  сумма | баланс | номер | номер заказа | договор | промокод | квитанция | накладная
+ru  код товара | код заказа | код клиента | код города
+ru  сумма | баланс | номер | номер заказа | договор | промокод | квитанция | накладная | индекс
 uk  сума
 zh  订单号 | 訂單編號 | 单号 | 運單號 | 运单号 | 尾号 | 尾號 | 账号 | 帳號 | 余额 | 餘額 | 金额
 zh  金額 | 取件码 | 优惠码 | 優惠碼 | 折扣码 | 编号 | 流水号 | 订单编号 | 卡号 | 邮编
@@ -217,14 +227,37 @@ ar  طلبك رقم | رقم الطلب | رقم الحساب | رقم | رصي�
 ar  رمز الخصم | كود الخصم
 fa  شماره سفارش | کد رهگیری | کد تخفیف
 hi  राशि | ऑर्डर संख्या | बैलेंस
-th  เลขที่ | หมายเลขพัสดุ | ยอดเงิน | หมายเลขคำสั่งซื้อ
+th  เลขที่ | หมายเลขพัสดุ | ยอดเงิน | หมายเลขคำสั่งซื้อ | รหัสไปรษณีย์ | รหัสสินค้า | รหัสส่วนลด
 km  លេខគណនី
 """
 
+# What has a key of its own, in words that no one-time code is called by: mã lớp, item number.
+_KEYED_VI = """
+vi  lớp | lớp học | khóa học | môn học | đề thi | xe | chuyến xe | chuyến hàng | chuyến bay | tour
+vi  báo giá | đặt sân | đặt bàn | đặt tiệc | đặt lịch | lịch hẹn | cuộc hẹn | cuộc họp | lô hàng
+vi  mặt hàng | hàng hóa | vật tư | linh kiện | màu | bưu cục | bưu phẩm | chứng từ | văn bản
+vi  công văn | quyết định | biên bản | giấy phép | lệnh | sự cố | phản ánh | khiếu nại | góp ý
+vi  bảo hiểm | bệnh nhân | bệnh án | xét nghiệm | đơn thuốc | căn hộ | công tơ | trường | ngành
+vi  nhóm | dự án | đề tài | chương trình | danh mục | đối tác | chi nhánh | shop | gian hàng
+vi  công ty | doanh nghiệp | thành viên | hội viên | tủ đồ | mời | tt | cn | gv
+vi  tiêm chủng
+vi  quay số | bốc thăm | rút thăm | tỉnh | huyện | xã | phường | học sinh | phụ huynh | giáo viên
+"""
+_KEYED_EN = """
+en  item | product | part | article | course | class | lot | station | store | shop | branch
+en  agent | property | listing | meeting | conference | webinar | event | project | task
+en  incident | complaint | quote | quotation | contract | claim | loan | permit | license
+en  licence | certificate | membership | loyalty | tour | group | team | color | colour | tax
+en  region | state | exit | status | reason | job | dial | dialing | dialling
+"""
+_KEY_VI = "ma "
+_KEYS_EN = ("code", "number", "no", "id")
+
 _TOPIC = """
 vi  khách hàng | hội viên | thành viên | người dùng | tên đăng nhập | tài khoản | giao dịch | gd
-vi  hợp đồng | hồ sơ | gói | gói cước | thẻ tín dụng | thẻ ghi nợ | thẻ | gửi | thiết bị | phiên
+vi  hợp đồng | hồ sơ | gói | gói cước | thẻ tín dụng | thẻ ghi nợ | thẻ | thiết bị | phiên
 vi  yêu cầu
+en  document | atm
 en  session | user | username | member | customer | client | account | transaction | case | card
 en  policy | contract | payment | purchase | request | device | application | track
 de  konto | karte | vorgang | auftrag
@@ -278,13 +311,15 @@ en  usd | rs | inr | eur | rp | idr | php | gbp | aud | sgd | myr | rm | thb
 
 _CONTACT = """
 vi  hotline | tổng đài | tđ | tđ hỗ trợ | lh | liên hệ | gọi | gọi số | gọi ngay | cskh | gửi số
-vi  gửi đến số | gửi về | gửi đến | gửi tới | đt | soạn | đầu số | thuê bao | tb | số máy
+vi  gửi đến số | gửi về | gửi đến | gửi tới | đt | đầu số | thuê bao | tb | số máy
 vi  hỗ trợ | gửi về số | gửi tới số | td hỗ trợ | bấm | quay số | liên lạc | thoại | fax
-vi  số thuê bao | alo
+vi  số thuê bao | alo | đã được gửi đến | đã được gửi tới | đã được gửi về | đã gửi đến | đã gửi tới
+vi  đã gửi về | sẽ được gửi đến | sẽ được gửi tới | sẽ được gửi về | sẽ gửi đến | sẽ gửi tới
 en  call | call us | call us at | call us on | tel | telephone | dial | contact | helpline
 en  hot line | text stop to | stop to | help to | reply to | text to | sms to | sent to
 en  to the number | at number | hotline number | toll free | customer care | customer service
 en  support | help desk | call center | call centre | short code
+en  was sent to | has been sent to | will be sent to
 de  telefon | anrufen | rufnummer | rufen sie
 fr  téléphone | appelez | appelez le | composez le
 es  llame | llame al | llama | llama al | teléfono | envia stop al
@@ -300,6 +335,14 @@ ko  문의 | 고객센터 | 연락처 | 전화
 ar  اتصل | اتصل على | هاتف | جوال | الاتصال | الجوال
 hi  कॉल करें | कॉल | फ़ोन | फोन | मोबाइल
 th  โทร | ติดต่อ | เบอร์
+"""
+
+_COMPOSE = """
+vi  soạn
+"""
+
+_SEND = """
+vi  gửi
 """
 
 _OLD = """
@@ -318,10 +361,12 @@ id  kode lama | sudah tidak berlaku | sudah kedaluwarsa
 ru  старый код | недействителен | истек | больше не действителен
 zh  已失效 | 已过期 | 旧验证码 | 旧码 | 作废 | 已過期
 ja  古いコード | 無効
-ko  이전 인증번호 | 만료된
+ko  이전 인증번호 | 만료된 | 만료되
 """
 
 _AVOID = """
+vi  ví dụ | vd
+en  e.g. | eg | for example
 vi  đừng nhập | đừng nhập mã | đừng dùng | đừng dùng mã | không nhập | không nhập mã
 vi  không dùng | không dùng mã | không phải | không phải là | thay cho | thay cho mã | bỏ mã
 vi  bỏ qua mã | thay thế mã | không sử dụng mã | chứ không phải | đã dùng mã | đã sử dụng mã
@@ -338,7 +383,7 @@ zh  而不是
 
 _LINK = """
 vi  là | là số | như sau | dưới đây
-en  is | are | as | below | being | reads | equals
+en  is | are | as | below | being | reads | equals | it is | it's
 de  ist | lautet | lauten | als
 fr  est | comme
 es  es | como
@@ -392,7 +437,7 @@ ru  для
 
 _ACT = """
 en  enter the number | enter number | enter code number | enter | use | using | input | type
-en  insert | type in | key in | submit
+en  insert | type in | key in | submit | with
 vi  nhập | nhập số | nhập dãy số | nhập đúng | dùng | sử dụng | gõ | điền | hãy nhập | hãy dùng
 de  nutzen | nutzen sie | verwenden | verwenden sie | geben sie | nutze | verwende | benutze
 fr  utilisez | saisissez | entrez | tapez
@@ -416,6 +461,7 @@ vi  xác thực | xác minh | xác nhận | kích hoạt | đăng nhập | đăn
 vi  đặt lại mật khẩu | tiếp tục
 en  verify | confirm | activate | login | log in | log into | sign in | sign up | signing in
 en  logging in | authenticate | registration | register | reset | complete | continue
+en  approve | authorize | authorise | proceed
 de  anmelden | bestätigen | einloggen | verifizieren | anmeldung
 fr  connecter | confirmer | vérifier | valider
 es  verificar | confirmar | iniciar sesión | acceder | entrar
@@ -435,9 +481,11 @@ th  ยืนยัน | เข้าสู่ระบบ
 
 _SHARE = """
 vi  chia sẻ | cung cấp | tiết lộ | đưa cho | đọc cho | cảnh giác | lừa đảo | cảnh báo | mạo danh
-vi  giả mạo | bảo mật thông tin | không yêu cầu | hỏi mã | hỏi
+vi  giả mạo | bảo mật thông tin | không yêu cầu | hỏi
+vi  đã được gửi | đã gửi | sẽ được gửi | sẽ gửi | vừa được gửi | vừa gửi
 en  share | sharing | give | disclose | reveal | forward | never ask | ask | asks | scam | fraud
 en  scammers | beware | phishing | tell
+en  was sent | has been sent | have sent | will be sent | will send | was requested
 de  weitergeben | weiter | teilen | betrug
 fr  partagez | communiquez | jamais
 es  comparta | compartas | compartir | nunca | estafa
@@ -488,7 +536,7 @@ ko  할인 | 쿠폰
 _SUMS = """
 vnd | d | dong | usd | eur | euro | euros | nghin | ngan | trieu | tr | ty | rub | rp | idr
 php | inr | dollars | thb | baht | tl | try | zl | pln | kr | sek | xu | gb | mb | points | diem
-coins | k
+coins | k | usdt | btc | eth | bnb
 """
 _UNITS = """
 phut | giay | gio | tieng | ngay | thang | nam | lan | ky tu | chu so | minute | minutes | min
@@ -556,6 +604,8 @@ _TABLES: tuple[tuple[Role, str], ...] = (
     (Role.SUM, _SUM),
     (Role.OTHER, _OTHER),
     (Role.CONTACT, _CONTACT),
+    (Role.COMPOSE, _COMPOSE),
+    (Role.SEND, _SEND),
     (Role.FOR, _FOR),
     (Role.OWNER, _OWNER),
     (Role.THIS, _THIS),
@@ -588,6 +638,24 @@ def _phrases(table: str) -> Iterator[str]:
         yield from (fold(clean(phrase)).strip() for phrase in line[4:].split("|"))
 
 
+def _keys() -> Iterator[str]:
+    """The names of the keys of all sorts of things."""
+    named = [phrase for phrase in _phrases(_OTHER) if phrase.startswith(_KEY_VI)]
+    named += [f"{_KEY_VI}{thing}" for thing in _phrases(_KEYED_VI)]
+    for name in named:
+        yield name
+        yield f"{_KEY_VI}so {name.removeprefix(_KEY_VI)}"
+    for thing in _phrases(_KEYED_EN):
+        yield from (f"{thing} {key}" for key in _KEYS_EN)
+
+
+def _phrases_by_role() -> Iterator[tuple[Role, str]]:
+    """Each phrase and its role; of a phrase that comes twice, the later role counts."""
+    yield from ((Role.OTHER, name) for name in _keys())
+    for role, table in _TABLES:
+        yield from ((role, phrase) for phrase in _phrases(table))
+
+
 @dataclass(slots=True)
 class Phrase:
     """Some words in a row, as the tables hold them."""
@@ -598,23 +666,17 @@ class Phrase:
 
 def _spaced_words() -> dict[str, Phrase]:
     start = Phrase()
-    for role, table in _TABLES:
-        for phrase in _phrases(table):
-            if phrase.isascii():
-                at = start
-                for word in re.findall(r"[a-z0-9]+|[^\s']", phrase):
-                    at = at.longer.setdefault(word, Phrase())
-                at.role = role
+    for role, phrase in _phrases_by_role():
+        if phrase.isascii():
+            at = start
+            for word in re.findall(r"[a-z0-9]+|[^\s']", phrase):
+                at = at.longer.setdefault(word, Phrase())
+            at.role = role
     return start.longer
 
 
 def _other_scripts() -> dict[str, Role]:
-    return {
-        phrase: role
-        for role, table in _TABLES
-        for phrase in _phrases(table)
-        if not phrase.isascii()
-    }
+    return {phrase: role for role, phrase in _phrases_by_role() if not phrase.isascii()}
 
 
 def _alternatives(words: Iterable[str]) -> str:
@@ -664,7 +726,7 @@ SUM_BEHIND = re.compile(rf" ?(?:(?:{_units(_SUMS)})(?![a-z0-9])|\$(?!\d)|%(?![a-
 UNIT_BEHIND = re.compile(rf" ?(?:(?:{_units(_UNITS)})(?![a-z0-9])|{fold(_OTHER_UNITS)})")
 # Matches a number and its unit, in full, that are written as one word: 90s, 450k.
 QUANTITY = re.compile(
-    rf"[0-9]{{1,4}}(?:{_GLUED_UNITS})|[0-9]+(?:{_units(_SUMS)})|[0-9]{{1,2}}(?:{_units(_UNITS)})"
+    rf"[0-9]{{1,4}}(?:{_GLUED_UNITS})|[0-9]{{1,3}}(?:k|tr|ty)[0-9]{{1,3}}|[0-9]+(?:{_units(_SUMS)})|[0-9]{{1,2}}(?:{_units(_UNITS)})"
 )
 
 

@@ -89,11 +89,16 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a driver answers: a status and a body."""
+    """What a driver answers: a status and a body.
+
+    Attributes:
+        reason: of a refusal, the clause for the operator's log; it repeats nothing of what came.
+    """
 
     status: int
     body: bytes
     content_type: str = "application/json; charset=utf-8"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from simlet.domain.errors import Refused, invalid
 from simlet.domain.inbound import Inbound, MessageKind, Part, storable
 from simlet.domain.phone import parse_destination
 from simlet.gateways.contract import Fate
+from simlet.log import get_log
+
+_log = get_log("gateways")
 
 MAX_TEXT_CHARS = 40_000
 MAX_SENDER_CHARS = 64
@@ -161,6 +164,23 @@ def read_time(text: str, form: str, zone: timezone, name: str) -> int | None:
         # Without its cause: that one holds what came.
         raise invalid(name, f"expected a time as {form}") from None
     raise invalid(name, "expected a time between 2000 and 2200")
+
+
+def read_stamp(found: object, form: str, zone: timezone, name: str, gateway: str) -> int | None:
+    """`read_time` for a message that is to be kept whatever its stamp is.
+
+    A stamp that cannot be read is as good as none, and is told in the log: a network or a phone
+    whose clock is wrong must not cost the message.
+    """
+    try:
+        text = (
+            found.decode("utf-8", "replace") if isinstance(found, bytes) else text_of(found, name)
+        )
+        return read_time(text or "", form, zone, name)
+    except Refused as refused:
+        # The sentence names the field and what was expected, and not what was given.
+        _log.warning("time_stamp_not_read", gateway=gateway, reason=refused.sentence)
+        return None
 
 
 def _unix(text: str, form: str) -> datetime:

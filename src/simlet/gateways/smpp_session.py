@@ -110,6 +110,7 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._socket: socket.socket
         loop = asyncio.get_running_loop()
+        self._bound: asyncio.Future[int] = loop.create_future()
         self._ended: asyncio.Future[str] = loop.create_future()
         self._settled: asyncio.Future[None] = loop.create_future()
 
@@ -178,8 +179,8 @@ class Session(asyncio.Protocol):
             SessionEnded: it closed the connection.
             TimeoutError: it did not answer in time.
         """
-        sequence = self._next_sequence()
-        answered = self._expect(sequence)
+        sequence, answered = self._next_sequence(), self._bound
+        self._expected[sequence] = answered
         self._transport.write(bind.encode(command, sequence))
         try:
             async with asyncio.timeout(self._pace.response_timeout_s):
@@ -301,9 +302,12 @@ class Session(asyncio.Protocol):
         self._part("a PDU of an impossible length came", nack)
 
     def _part(self, reason: str, last_word: bytes) -> None:
-        """Ends the session as soon as all that came before is answered."""
+        """Ends the session as soon as all that came before is answered.
+
+        While it is not bound nothing is taken, and there is nothing to wait for.
+        """
         self._farewell = self._farewell or _Farewell(reason, last_word)
-        if self._leaving:
+        if self._leaving or not self._bound.done():
             self._say(self._farewell)
 
     def _say(self, farewell: _Farewell) -> None:

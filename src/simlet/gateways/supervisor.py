@@ -108,9 +108,12 @@ class Supervisor:
             driver = self._usable(gateway)
             if driver is None:
                 return _unavailable("the gateway cannot work with its settings")
-        answer = await self._answer_in_time(name, driver, request)
+        if _is_packed(request):
+            answer = _refused(415, "Content-Encoding: expected a body that is not compressed")
+        else:
+            answer = await self._answer_in_time(name, driver, request)
         if answer.status in REFUSALS:
-            self._note_refusal(name, answer.status)
+            self._note_refusal(name, answer)
         return answer
 
     async def _refresh(self, name: str) -> None:
@@ -129,12 +132,12 @@ class Supervisor:
         self._drivers.pop(name, None)
         self._made_of.pop(name, None)
 
-    def _note_refusal(self, name: str, status: int) -> None:
+    def _note_refusal(self, name: str, answer: HttpAnswer) -> None:
         """Tells the operator of what was not taken, and not each time of one that keeps asking."""
-        now_s = self.runtime.clock.monotonic_s()
+        now_s, status = self.runtime.clock.monotonic_s(), answer.status
         if now_s >= self._noted_until_s.get((name, status), 0.0):
             self._noted_until_s[name, status] = now_s + NOTE_AGAIN_S
-            _log.warning("request_refused", gateway=name, status=status)
+            _log.warning("request_refused", gateway=name, status=status, reason=answer.reason)
 
     async def _answer_in_time(self, name: str, driver: Driver, request: HttpRequest) -> HttpAnswer:
         """In a task, which is left behind where it does not even end when it is told to."""
@@ -277,8 +280,18 @@ def _end_once(over: asyncio.Future[None], _: object = None) -> None:
         over.set_result(None)
 
 
+def _is_packed(request: HttpRequest) -> bool:
+    """Whether its body is not what stands in it: compressed, which no driver reads."""
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    return encoding not in {"", "identity"}
+
+
 def _unavailable(sentence: str) -> HttpAnswer:
-    return HttpAnswer(503, msgspec.json.encode({"error": sentence}))
+    return _refused(503, sentence)
+
+
+def _refused(status: int, sentence: str) -> HttpAnswer:
+    return HttpAnswer(status, msgspec.json.encode({"error": sentence}), reason=sentence)
 
 
 async def expected_on(runtime: Runtime, gateway_id: int) -> AsyncIterator[Expected]:

@@ -205,10 +205,12 @@ def _is_unsolicited(line: str) -> bool:
 _PREFIX: Final = re.compile(r"[+^*#%$]?[A-Z][A-Z0-9]*: *", re.IGNORECASE)
 _NUMBERS: Final = re.compile(r"\d+")
 _QUOTED: Final = re.compile(r'"([^"]*)"')
-_LISTED: Final = re.compile(r"\+CMGL: *(\d+) *, *(\d+) *,(?:[^,]*,)? *(\d+)", re.IGNORECASE)
-_READ: Final = re.compile(r"\+CMGR: *(\d+) *,(?:[^,]*,)? *(\d+)", re.IGNORECASE)
+# The name that a phone book has for the sender; commas may stand in it.
+_NAME: Final = r'(?:(?: *"[^"]*" *|[^,]*),)?'
+_LISTED: Final = re.compile(rf"\+CMGL: *(\d+) *, *(\d+) *,{_NAME} *(\d+)", re.IGNORECASE)
+_READ: Final = re.compile(rf"\+CMGR: *(\d+) *,{_NAME} *(\d+)", re.IGNORECASE)
 _ARRIVED: Final = re.compile(r'\+C[MD][TS]I: *"?(\w+)"? *, *(\d+)', re.IGNORECASE)
-_PUSHED_LENGTH: Final = re.compile(r"\+C(?:MT|DS): *(?:[^,]*,)? *(\d+)", re.IGNORECASE)
+_PUSHED_LENGTH: Final = re.compile(rf"\+C(?:MT|DS): *{_NAME} *(\d+)", re.IGNORECASE)
 _ICCID: Final = re.compile(r"(?<![0-9A-F])([0-9]{18,20})F{0,2}(?![0-9A-F])", re.IGNORECASE)
 _RAW_ICCID: Final = re.compile(r'\+CRSM: *144 *, *\d+ *, *"?([0-9A-F]{20})', re.IGNORECASE)
 _IMSI: Final = re.compile(r"\d{6,15}")

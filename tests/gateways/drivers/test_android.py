@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from gateways.drivers.cases_android import DEVICE, FIRST, KEY, SECOND, SETTINGS, recorded, signed
 from simlet.domain.errors import Refused
@@ -100,6 +101,8 @@ async def test_an_event_without_an_id_is_refused_and_not_kept_without_one() -> N
         ("", {"recipient": "unknown"}, ""),
         ("", {"recipient": None, "simNumber": None}, ""),
         ("1=0912345678", {"simNumber": True}, ""),
+        ("1=0912345678,2=0987654321", {"simNumber": "2"}, SECOND),
+        ("1=0912345678", {"simNumber": "one"}, ""),
         ("other/1=0912345678", {}, ""),
     ],
 )
@@ -117,6 +120,32 @@ async def test_a_sim_that_is_not_set_is_shown_to_the_operator() -> None:
     (report,) = office.reports
     assert isinstance(report, GatewayReport)
     assert "SIM 2" in report.detail
+
+
+async def test_a_sim_that_is_not_set_is_shown_until_the_settings_are_changed() -> None:
+    office = Office()
+    driver = KIND.make(office.tools(KIND, SETTINGS))
+    for request in (event({"simNumber": 9}), event(), recorded("android_ping.json")):
+        await driver.answer(request)
+    told = [one.detail for one in office.reports if isinstance(one, GatewayReport)]
+    assert told == [f"no number is set for SIM 9 of device {DEVICE}: set numbers"] * 3
+
+
+async def test_a_message_is_a_sign_of_life_of_its_gateway() -> None:
+    office = Office()
+    await ask(event(), office)
+    assert GatewayReport(up=True) in office.reports
+
+
+@pytest.mark.parametrize("stamp", ["yesterday", "1970-01-01T00:00:00.000Z", {}, True, 486460])
+async def test_a_message_with_a_wrong_stamp_is_taken_without_it_and_that_is_told(
+    stamp: object,
+) -> None:
+    with capture_logs() as logs:
+        answer, (one,) = await ask(event({"receivedAt": stamp}))
+    assert (answer.status, one.text, one.sent_at_ms) == (200, "486460", None)
+    (line,) = [log for log in logs if log["event"] == "time_stamp_not_read"]
+    assert "486460" not in str(line)
 
 
 async def test_a_ping_tells_of_the_lines_of_its_phone_alone() -> None:
@@ -158,7 +187,6 @@ async def test_only_what_is_to_come_again_is_no_200(fate: Fate, status: int) -> 
         {"payload": []},
         {"payload": {"message": "x"}},
         {"payload": {"message": {}, "sender": "x"}},
-        {"payload": {"message": "x", "sender": "x", "receivedAt": "yesterday"}},
         {"payload": {"message": "x", "sender": "x" * 65}},
         {"deviceId": "x" * 65},
         {"event": None},

@@ -294,6 +294,15 @@ def remark_of(office: Office) -> str:
     return last.detail if isinstance(last, GatewayReport) else ""
 
 
+async def test_a_hook_that_tells_no_phone_is_shown_to_the_operator(tmp_path: Path) -> None:
+    told = {"ids": ["1"], "key": "k", "messages": [{"from": "Yahoo", "text": "486460"}]}
+    async with ready(tmp_path) as side:
+        for phone in ("SIM1", "", "SIM1"):
+            assert (await side.driver.answer(post(told | {"phone": phone}))).status == 200
+    unset = GatewayReport(up=True, detail="the number of a phone is not known: set `numbers`")
+    assert side.office.reports == [GatewayReport(up=True), unset, unset]
+
+
 async def test_stamps_that_are_hours_away_from_the_clock_are_told(tmp_path: Path) -> None:
     database = make_database(tmp_path)
     store(database, Stored(hex_of("text")))

@@ -1,13 +1,21 @@
+from collections import deque
 from pathlib import Path
+from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateways.drivers.cases_modem import SIM, passing_time, plugged_in, until
 from gateways.drivers.modem_rig import SENT, Rig, pdu, stored
 from simlet.domain.health import Reception
 from simlet.domain.inbound import Part
 from simlet.gateways.contract import Fate
+from simlet.gateways.drivers.modem import KIND
+from simlet.gateways.drivers.modem.board import Board
+from simlet.gateways.drivers.modem.equipment import Card, Modem, Reading
+from simlet.gateways.drivers.modem.mailbox import MOST_PUSHED, Mailbox
 from simlet.testing.sms_pdus import tpdu_length, write_deliver
+from simlet.wire.at import Unsolicited
 
 pytestmark = pytest.mark.anyio
 
@@ -152,6 +160,26 @@ async def test_a_storage_that_cannot_be_read_is_read_later(
     assert len(rig.asked("AT+CNMI=")) == set_ups
 
 
+async def test_a_modem_that_can_be_read_by_places_alone_is_not_set_up_anew(rig: Rig) -> None:
+    rig.modem.faults.unknown = ("+CMGL",)
+    rig.modem.faults.tells_not = True
+    async with rig.set_up(), passing_time(rig.desk.clock):
+        for number in range(5):
+            rig.modem.receive(pdu(f"Ma {number}"))
+            await until(lambda: not rig.modem.stored("SM"))
+    assert rig.desk.texts == [f"Ma {number}" for number in range(5)]
+    assert len(rig.asked("AT+CNMI=")) == 1
+
+
+async def test_places_may_be_counted_from_0(rig: Rig) -> None:
+    rig.modem.faults.unknown = ("+CMGL",)
+    assert rig.modem.sim
+    rig.modem.sim.stored[0] = stored("Ma 123456")
+    async with rig.set_up():
+        await until(lambda: not rig.modem.stored("SM"))
+    assert rig.desk.texts == ["Ma 123456"]
+
+
 async def test_what_cannot_be_deleted_is_not_handed_over_again_and_again(rig: Rig) -> None:
     rig.modem.faults.results = {"+CMGD": ["+CMS ERROR: 500"] * 3}
     async with rig.set_up():
@@ -208,6 +236,25 @@ async def test_a_pushed_message_that_nobody_else_has_outlives_the_connection(
             await until(lambda: rig.desk.is_last(Reception.READY))
     assert len(rig.desk.texts) == before + 1
     assert set(rig.desk.texts) == {"Ma 123456"}
+
+
+@pytest.mark.parametrize(("acknowledges", "lost"), [(False, 1), (True, 0)])
+async def test_a_pushed_message_for_which_there_is_no_room_is_told(
+    rig: Rig, acknowledges: bool, lost: int
+) -> None:
+    """Unless it is not acknowledged, and so comes again."""
+    tools = rig.desk.tools(KIND, {"ports": "/dev/null"})
+    mailbox = Mailbox(
+        *(tools, Board(tools, 0.8), "/dev/null", cast("Modem", None), Card(None, None, None)),
+        Reading((), pushes=True, acknowledges=acknowledges),
+        poll_s=10,
+        pushed=deque(),
+    )
+    with capture_logs() as logs:
+        for number in range(MOST_PUSHED + 1):
+            mailbox.hear(Unsolicited("+CMT: ,26", pdu(f"Ma {number}").hex()))
+    assert len(mailbox.pushed) == MOST_PUSHED
+    assert [one["event"] for one in logs] == ["modem_pushed_lost"] * lost
 
 
 async def test_a_message_that_is_pushed_before_the_sim_is_known_is_handed_over(rig: Rig) -> None:

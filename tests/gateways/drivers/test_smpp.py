@@ -1,7 +1,7 @@
 """The SMPP client against an SMSC that is driven octet by octet."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -9,6 +9,7 @@ from gateways.drivers.smsc import (
     PASSWORD,
     PATIENCE_S,
     SETTINGS,
+    Link,
     Smsc,
     bound,
     bound_again,
@@ -129,6 +130,44 @@ async def test_an_smsc_that_does_not_answer_the_bind_is_left(silent: bytes) -> N
         assert await link.until_closed() == []
         await until(lambda: bool(office.reports))
         assert last_report(office).detail == "no answer to the bind"
+
+
+async def _closes(link: Link) -> None:
+    link.writer.close()
+
+
+async def _stops_sending(link: Link) -> None:
+    link.writer.write_eof()
+
+
+async def _unbinds(link: Link) -> None:
+    await link.send(pdu(Command.UNBIND, 7))
+
+
+async def _speaks_http(link: Link) -> None:
+    await link.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        (_closes, "the other side closed the connection"),
+        (_stops_sending, "the other side closed the connection"),
+        (_unbinds, "the other side unbound"),
+        (_speaks_http, "a PDU of an impossible length came"),
+    ],
+)
+async def test_an_smsc_that_ends_instead_of_answering_the_bind_is_told_as_that(
+    ends: Callable[[Link], Awaitable[None]], reason: str
+) -> None:
+    office = Office()
+    async with smsc() as other, running_against(other, office):
+        link = await other.link()
+        await link.read()
+        await ends(link)
+        await link.until_closed()
+        await until(lambda: bool(office.reports))
+        assert last_report(office) == GatewayReport(up=False, detail=reason)
 
 
 async def _pauses_s(office: Office, other: Smsc, status: int, count: int) -> list[float]:

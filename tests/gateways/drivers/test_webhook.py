@@ -150,7 +150,46 @@ async def test_a_message_of_a_port_that_is_not_set_is_kept_and_shown_to_the_oper
     answer, handed = await ask(posted(body), office, port="port", numbers="1=0912345678")
     assert answer.status == 200
     assert [one.to for one in handed] == [""]
-    assert any("'9'" in one.detail for one in office.reports if isinstance(one, GatewayReport))
+    assert office.reports == [
+        GatewayReport(up=True, detail="no number is set for port '9': set numbers")
+    ]
+
+
+async def test_a_port_that_is_not_set_is_told_until_the_settings_are_changed() -> None:
+    office = Office()
+    driver = KIND.make(office.tools(KIND, {"port": "port", "numbers": "1=0912345678"}))
+    for port in ("9", "8", "1"):
+        await driver.answer(posted({"port": port, "from": "x", "text": "y"}))
+    assert office.reports[-1] == GatewayReport(
+        up=True, detail="no number is set for port '9' and 1 more: set numbers"
+    )
+
+
+@pytest.mark.parametrize("body", [b'{"sender": "x", "body": "486460", "to": "1"}', b"{486460"])
+@pytest.mark.parametrize("secret_in", ["header", "body"])
+async def test_a_map_that_does_not_fit_is_shown_to_the_operator_until_it_does(
+    body: bytes, secret_in: str
+) -> None:
+    office = Office()
+    driver = KIND.make(office.tools(KIND, {"secret_in": secret_in, "secret_name": "authorization"}))
+    secret = {} if secret_in == "header" else {"authorization": SECRET}
+    if body.endswith(b"}"):
+        body = json.dumps(json.loads(body) | secret).encode()
+    assert (await driver.answer(post(body))).status == 400
+    assert (await driver.answer(posted(ONE | secret))).status == 200
+    *wrong, fine = office.reports
+    assert fine == GatewayReport(up=True)
+    # What is no JSON shows no secret in it: whoever sent it is not known.
+    told = [one.detail for one in wrong if isinstance(one, GatewayReport)]
+    assert len(told) == (0 if secret_in == "body" and body == b"{486460" else 1)
+    assert all(one.startswith("not read: ") and "486460" not in one for one in told)
+
+
+async def test_whoever_does_not_know_the_secret_reports_nothing() -> None:
+    office = Office()
+    request = HttpRequest("POST", "", {"content-type": JSON}, b"{}")
+    assert (await ask(request, office))[0].status == 401
+    assert office.reports == []
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 import io
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
-from simlet.log import configure_log
-from simlet.testing.world import World
+from logged import logged
+from simlet.testing.world import Dealer, World
 from web.v1.api import V1
 
 
@@ -17,13 +15,15 @@ def v1(world: World) -> V1:
 
 
 @pytest.fixture
+async def dealer(world: World) -> Dealer:
+    """A dealer with money, and a service with three lines that are free."""
+    await world.service(4)
+    await world.lines("0967000001", "0967000002", "0967000003")
+    return await world.dealer()
+
+
+@pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """What is logged, as lines of JSON."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    stream = io.StringIO()
-    configure_log("info", "json", stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream

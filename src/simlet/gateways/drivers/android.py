@@ -9,7 +9,7 @@ import base64
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
@@ -34,12 +34,12 @@ from simlet.gateways.posted import (
     inbound_sms,
     read_json,
     read_numbers,
-    read_time,
+    read_stamp,
     required,
     text_of,
     worst,
 )
-from simlet.log import get_log
+from simlet.gateways.unset_ports import UnsetPorts
 
 ROUTE = "events"
 CLOCK_LEEWAY_S = 300
@@ -48,15 +48,14 @@ _TEXTS = {"sms:received", "sms:batch:received"}
 _MMS = {"mms:downloaded", "mms:batch:downloaded"}
 _DATA = {"sms:data-received", "sms:batch:data-received"}
 _SIGNS_OF_LIFE = {"system:ping", "app:started"}
+_SLOT = re.compile(r"\d{1,3}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 # A status that is not 2xx would make the app send again what is not wanted.
 _STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 200}
 
-_log = get_log("android")
-
 
 def _answer(status: int, **body: str) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode(body))
+    return HttpAnswer(status, msgspec.json.encode(body), reason=body.get("error", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,7 @@ class AndroidDriver:
     tools: Tools
     key: bytes
     numbers: Mapping[str, str]
+    _unset: UnsetPorts = field(default_factory=UnsetPorts)
 
     async def run(self) -> None:
         """Has nothing to do by itself: the phones come to us."""
@@ -85,7 +85,6 @@ class AndroidDriver:
             return _answer(405, error="expected POST")
         wrong = self._wrong_with_signature(request)
         if wrong is not None:
-            _log.warning("signature_refused", gateway=self.tools.gateway, reason=wrong)
             return _answer(401, error=wrong)
         try:
             return await self._take(_Event.read(request.body))
@@ -113,6 +112,7 @@ class AndroidDriver:
             return _answer(200, result="ignored")
         messages, wrong = self._messages(event)
         fate = worst(await self.tools.deliver(messages)) if messages else Fate.DUPLICATE
+        self.tools.report(GatewayReport(up=True, detail=self._unset.clause()))
         if fate is Fate.FAILED:
             return _answer(503, error="it could not be kept now; send it again")
         if wrong is not None:
@@ -132,7 +132,7 @@ class AndroidDriver:
         return messages, wrong
 
     def _message(self, event: "_Event", payload: dict[str, Any], source_id: str) -> Inbound:
-        names = ("sender", "phoneNumber", "recipient", "receivedAt", "message", "body", "data")
+        names = ("sender", "phoneNumber", "recipient", "message", "body", "data")
         fields = {name: text_of(payload.get(name), name) for name in names}
         sender = fields["sender"] if fields["sender"] is not None else fields["phoneNumber"]
         text_name = "data" if event.kind in _DATA else "body" if event.kind in _MMS else "message"
@@ -141,7 +141,8 @@ class AndroidDriver:
             text = text or text_of(payload.get("subject"), "subject") or ""
         required({"sender": sender, text_name: text}, "sender", text_name)
         damaged = event.kind in _DATA
-        at_ms = read_time(fields["receivedAt"] or "", RFC3339, UTC, "receivedAt")
+        stamp = payload.get("receivedAt")
+        at_ms = read_stamp(stamp, RFC3339, UTC, "receivedAt", self.tools.gateway)
         return inbound_sms(
             self._number(event.device, payload.get("simNumber"), fields["recipient"]),
             sender or "",
@@ -153,20 +154,19 @@ class AndroidDriver:
 
     def _number(self, device: str, sim: object, recipient: str | None) -> str:
         """The line's number: as it is set, else as the phone tells it; empty when neither does."""
-        slot = str(sim) if isinstance(sim, int) and not isinstance(sim, bool) else ""
+        slot = _slot(sim)
         port = f"{device}/{slot}" if slot else device
         number = self.numbers.get(port) or self.numbers.get(device) or self.numbers.get(slot)
         if number is None and recipient:
             number = _as_number(recipient)
         if number is None:
-            detail = f"no number is set for SIM {slot or '?'} of device {device}: set numbers"
-            self.tools.report(GatewayReport(up=True, detail=detail))
+            self._unset.note(f"SIM {slot or '?'} of device {device}")
             return ""
         self.tools.report(LineReport(port, Reception.READY, number=number))
         return number
 
     def _tell_of(self, device: str) -> None:
-        self.tools.report(GatewayReport(up=True))
+        self.tools.report(GatewayReport(up=True, detail=self._unset.clause()))
         for port, number in self.numbers.items():
             if "/" not in port and port != device and port.isdecimal():
                 port = f"{device}/{port}"  # noqa: PLW2901 - of whatever device, so of this one
@@ -225,6 +225,12 @@ def _hex_of(data: str) -> str:
         return base64.b64decode(data, validate=True).hex().upper()
     except ValueError:
         raise invalid("data", "expected base64") from None
+
+
+def _slot(sim: object) -> str:
+    """The number of a SIM's slot, which may be written as a text; empty when it is none."""
+    text = str(sim) if isinstance(sim, int | str) and not isinstance(sim, bool) else ""
+    return text if _SLOT.fullmatch(text) else ""
 
 
 def _as_number(text: str) -> str | None:

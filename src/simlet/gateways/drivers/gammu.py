@@ -200,6 +200,7 @@ class Gammu:
         if not messages:
             raise invalid("messages", "expected at least one")
         fate = worst(await self.tools.deliver(messages))
+        self.tools.report(GatewayReport(up=True, detail=self._remark()))
         if _STATUS_OF[fate] == 200:
             return _kept(len(messages))
         return _answer(_STATUS_OF[fate], "not kept" if fate is Fate.FAILED else "not its line")
@@ -317,7 +318,7 @@ def _dbm(percent: int) -> int | None:
 
 
 def _answer(status: int, error: str) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode({"error": error}))
+    return HttpAnswer(status, msgspec.json.encode({"error": error}), reason=error)
 
 
 def _kept(count: int) -> HttpAnswer:

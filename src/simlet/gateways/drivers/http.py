@@ -7,6 +7,7 @@ answer comes after the commit.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -71,8 +72,8 @@ _raws = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
 
 
-def _answer(status: int, **body: object) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode(body))
+def _answer(status: int, *, error: str) -> HttpAnswer:
+    return HttpAnswer(status, msgspec.json.encode({"error": error}), reason=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class HttpDriver:
         fates = iter(await self.tools.deliver(good) if good else [])
         outcomes = [next(fates) if isinstance(one, Inbound) else one for one in parsed]
         status = _status_of(outcomes[0]) if single else 200
-        return _answer(status, results=[_result(one) for one in outcomes])
+        return _results(status, outcomes)
 
     async def _take_call(self, request: HttpRequest) -> HttpAnswer:
         call = _parse_call(request)
@@ -129,7 +130,7 @@ class HttpDriver:
         transcript = call.transcript or ""
         inbound = _inbound(MessageKind.CALL, call.to, call.sender, transcript, at_ms, call.id)
         (fate,) = await self.tools.deliver([inbound._replace(recording=wav)])
-        return _answer(_status_of(fate), results=[_result(fate)])
+        return _results(_status_of(fate), [fate])
 
 
 def _split(body: bytes, *, single: bool) -> list[Raw]:
@@ -243,6 +244,12 @@ def _parse_call(request: HttpRequest) -> _Call:
         return _calls.decode(_readable(body))
     except msgspec.DecodeError as error:
         raise invalid("call", f"{error}".replace("`", "'")) from error
+
+
+def _results(status: int, outcomes: Sequence[Fate | str]) -> HttpAnswer:
+    results = [_result(one) for one in outcomes]
+    reason = "" if status == 200 else results[0].get("error", "")
+    return HttpAnswer(status, msgspec.json.encode({"results": results}), reason=reason)
 
 
 def _result(outcome: Fate | str) -> dict[str, str]:

@@ -24,7 +24,6 @@ from simlet.gateways.contract import (
     Tools,
 )
 from simlet.gateways.posted import inbound_sms, read_json, required, text_of
-from simlet.log import get_log
 
 ROUTE = "messages"
 MAX_FIELDS = 200
@@ -39,13 +38,11 @@ _REASONS = {
     Fate.REFUSED: "its line is another gateway's; do not send it again",
 }
 
-_log = get_log("twilio")
-
 Pairs = list[tuple[str, str]]
 
 
 def _answer(status: int, sentence: str) -> HttpAnswer:
-    return HttpAnswer(status, sentence.encode(), "text/plain; charset=utf-8")
+    return HttpAnswer(status, sentence.encode(), "text/plain; charset=utf-8", sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,6 @@ class TwilioDriver:
         form = [] if is_json else _pairs(request.body.decode("utf-8", "surrogateescape"))
         query = _pairs(request.query)
         if not (_body_is_signed(request.body, query, is_json=is_json) & self._fits(request, form)):
-            _log.warning("signature_wrong", gateway=self.tools.gateway)
             return _answer(403, "the signature is missing or wrong")
         if is_json:
             fields = _json_fields(request.body)

@@ -8,7 +8,7 @@ Source: Kannel user guide, "sms-service" and its escape codes.
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timezone
 
 import msgspec
@@ -42,16 +42,15 @@ from simlet.gateways.posted import (
     check_time_form,
     inbound_sms,
     read_numbers,
-    read_time,
+    read_stamp,
     read_zone,
     required,
     worst,
 )
-from simlet.log import get_log
+from simlet.gateways.unset_ports import UnsetPorts
 
 NOTHING = "-"
 HEADER, QUERY, BODY, BASIC = "header", "query", "body", "basic"
-_log = get_log("gateways")
 
 _METHODS = {"GET", "POST", "PUT"}
 _NO_SECRET = bytes(32)
@@ -137,6 +136,7 @@ class WebhookDriver:
 
     tools: Tools
     map: _Map
+    _unset: UnsetPorts = field(default_factory=UnsetPorts)
 
     async def run(self) -> None:
         """Has nothing to do by itself: the other side comes to us."""
@@ -164,12 +164,24 @@ class WebhookDriver:
         fields = self.map.fields
         if fields["secret_in"] != BODY:
             shown = _shown(request, fields["secret_in"], fields["secret_name"])
-            return read_records(request, fields["items"]) if self._is_secret(shown) else None
+            return self._read(request) if self._is_secret(shown) else None
         records = read_records(request, fields["items"])
         # The query is the last place of each record; what stands there is no body.
         bodies = [Record(one.places[:-1]) for one in records]
         texts = [one.text(fields["secret_name"]) or "" for one in bodies]
         return records if texts and all(map(self._is_secret, texts)) else None
+
+    def _read(self, request: HttpRequest) -> list[Record]:
+        try:
+            return read_records(request, self.map.fields["items"])
+        except Refused as refused:
+            self._tell(refused.sentence)
+            raise
+
+    def _tell(self, wrong: str | None) -> None:
+        """Reports that the other side was here, and what of it the operator has to mend."""
+        clauses = ["not read: " + wrong.rstrip(".") if wrong else "", self._unset.clause()]
+        self.tools.report(GatewayReport(up=True, detail="; ".join(filter(None, clauses))))
 
     def _is_secret(self, shown: str) -> bool:
         equal = secrets_equal(hash_secret(shown), self.tools.secret_hash or _NO_SECRET)
@@ -185,6 +197,7 @@ class WebhookDriver:
                 first = refused.sentence if len(records) == 1 else f"{place}: {refused.sentence}"
                 wrong = wrong or first
         fate = worst(await self.tools.deliver(messages)) if messages else Fate.DUPLICATE
+        self._tell(wrong)
         if fate is Fate.FAILED:
             return _error(503, "it could not be kept now; send it again")
         if wrong is not None:
@@ -193,7 +206,6 @@ class WebhookDriver:
             return _error(
                 self.map.refused_status, "its line is another gateway's; do not send it again"
             )
-        self.tools.report(GatewayReport(up=True))
         body = self.map.fields["answer"].encode("utf-8", "replace")
         return HttpAnswer(
             int(self.tools.settings["answer_status"]), body, self.map.fields["answer_type"]
@@ -225,15 +237,8 @@ class WebhookDriver:
         )
 
     def _sent_at_ms(self, record: Record) -> int | None:
-        """When it was sent; a stamp that cannot be read is as good as none, and is told."""
         name, form = self.map.fields["sent_at"], self.map.fields["sent_at_form"]
-        try:
-            return read_time(record.text(name) or "", form, self.map.zone, name)
-        except Refused as refused:
-            # The sentence names the field and what was expected, and not what was given.
-            gateway = self.tools.gateway
-            _log.warning("time_stamp_not_read", gateway=gateway, reason=refused.sentence)
-            return None
+        return read_stamp(record.find(name), form, self.map.zone, name, self.tools.gateway)
 
     def _iccid(self, record: Record) -> str | None:
         """The SIM that it came to; what is no ICCID (ITU-T E.118) is as good as none."""
@@ -249,15 +254,14 @@ class WebhookDriver:
         number = told or self.map.numbers.get(port or "") or self.map.number
         if not number and port:
             # It is kept for the operator: whose it is cannot be told.
-            detail = f"no number is set for port {port[:20]!r}: set numbers"
-            self.tools.report(GatewayReport(up=True, detail=detail))
+            self._unset.note(f"port {port[:20]!r}")
         elif not number and iccid is None:
             required({}, " or ".join(filter(None, (fields["to"], fields["port"], fields["iccid"]))))
         return number
 
 
 def _error(status: int, sentence: str) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode({"error": sentence}))
+    return HttpAnswer(status, msgspec.json.encode({"error": sentence}), reason=sentence)
 
 
 def _shown(request: HttpRequest, where: str, name: str) -> str:

@@ -16,7 +16,7 @@ from simlet.wire import at
 from simlet.wire.at import Stored, Unsolicited
 
 MOST_AT_ONCE: Final = 20
-_MOST_PUSHED: Final = 200
+MOST_PUSHED: Final = 200
 _SURE_S: Final = 2.0
 _MOST_FAILURES: Final = 3
 
@@ -56,13 +56,19 @@ class Mailbox:
     def hear(self, said: Unsolicited) -> None:
         """Takes note of a message that the modem tells of."""
         if said.body is not None:
-            if len(self.pushed) < _MOST_PUSHED:
-                self.pushed.append((said, self.card))
+            self._hear_pushed(said)
         elif (place := at.arrived(said.line)) is not None:
             self._arrived[place] = None
         else:
             return
         self.bell.ring()
+
+    def _hear_pushed(self, said: Unsolicited) -> None:
+        if len(self.pushed) < MOST_PUSHED:
+            self.pushed.append((said, self.card))
+        elif not self.reading.acknowledges:
+            # Nobody has it any more, and it could not have been refused.
+            _log.error("modem_pushed_lost", gateway=self.tools.gateway, port=self.place)
 
     async def run(self) -> None:
         """Reads what lies there, and what comes; looks again also when nothing is told.
@@ -128,9 +134,14 @@ class Mailbox:
         if answer.ok:
             self._unreadable = 0
             return at.listed(answer.lines)
-        self._count_failure()
-        each = [await self._read(index) for index in range(1, total + 1)]
-        return [stored for stored in each if stored]
+        # Some count places from 0, others from 1.
+        each = [await self._read(index) for index in range(total + 1)]
+        found = [stored for stored in each if stored]
+        if found:
+            self._unreadable = 0
+        else:
+            self._count_failure()
+        return found
 
     def _count_failure(self) -> None:
         """A modem that does not let itself be read for long is set up anew."""

@@ -1,0 +1,29 @@
+"""An engine of a database that a test puts before the real one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from simlet.store.database import Engine, Watch
+from simlet.store.sql import Call
+
+
+@dataclass
+class Passing:
+    """Passes every call on to the engine behind it; a test changes the calls that it is about."""
+
+    engine: Engine
+
+    async def glance(self, call: Call) -> Any:
+        return await self.engine.glance(call)
+
+    async def read(self, call: Call) -> Any:
+        return await self.engine.read(call)
+
+    async def write_all(self, calls: list[Call]) -> list[Any]:
+        return await self.engine.write_all(calls)
+
+    async def watch(self) -> Watch:
+        return await self.engine.watch()
+
+    async def close(self) -> None:
+        await self.engine.close()
