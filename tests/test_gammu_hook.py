@@ -209,7 +209,15 @@ def test_run_by_hand_without_a_message_it_posts_nothing(simlet: Simlet, hook: Ho
 
 @pytest.mark.parametrize("count", ["", "x", "-1", "²"])
 def test_a_count_that_is_none_is_no_message(count: str) -> None:
-    assert message_of({"SMS_MESSAGES": count}, ["1"]) is None
+    assert message_of({"SMS_MESSAGES": count}, []) is None
+
+
+def test_a_message_that_lost_its_variables_is_named_all_the_same(
+    simlet: Simlet, hook: Hook
+) -> None:
+    assert hook.run(simlet, "17").returncode == 0
+    ((_, _, told),) = simlet.asked
+    assert (told["ids"], told["messages"]) == (["17"], [])
 
 
 def test_a_spool_keeps_what_cannot_be_posted_and_posts_it_first_in_order(

@@ -1,4 +1,7 @@
-"""Notes of who was told a rental's code, by which way and when.
+"""Notes of who was told what a rental's messages said, by which way and when.
+
+Told is a code, a text or where a recording is; what was erased is not. A callback has told when the
+dealer's server has taken it.
 
 Telling a code is the most frequent call by far and must not wait for a writer, so each process
 notes it in memory and writes its notes down each second. A process that is killed loses those of
@@ -36,7 +39,7 @@ class ReadNotes:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, rental_id: int, via: str, at_ms: int) -> None:
-        """Notes that a rental's code was told; below a microsecond."""
+        """Notes that a rental's code, text or recording was told; below a microsecond."""
         times = self._notes.get((rental_id, via))
         if times is not None:
             times[1] = at_ms

@@ -1,11 +1,13 @@
 """What the tests of the commands share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.shell import Shell
+from logged import log_as_it_was
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +18,13 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LOGNAME", "tester")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def log_of_before() -> Iterator[None]:
+    """A command writes its log to a standard error that is gone after it."""
+    with log_as_it_was():
+        yield
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.shell import Shell
+from cli.shell import Shell, row
 from simlet.cli.database import read
 from simlet.cli.failure import WRONG_USE
 from simlet.cli.gateway import _setting
@@ -158,3 +158,79 @@ def test_a_removed_gateway_is_not_listed_and_its_name_is_free(shell: Shell) -> N
     assert shell.json("gateways") == []
     assert shell.error("gateway", "remove", "gate")["code"] == "gateway_unknown"
     shell.run("gateway", "add", "gate", "--kind", "simulator")
+
+
+def test_who_removes_a_gateway_is_told_of_its_lines_and_what_to_do(any_shell: Shell) -> None:
+    gateway_id = any_shell.json("gateway", "add", "gate", "--kind", "http")["id"]
+    numbers = [f"096100000{one}" for one in (1, 2, 3)]
+    file = any_shell.file(*(row(one, number) for one, number in enumerate(numbers, 1)))
+    any_shell.run("line", "import", file, "--gateway", "gate")
+    any_shell.run("line", "retire", numbers[2])
+
+    shown = any_shell.run("gateway", "remove", "gate").stdout
+
+    assert "Its 2 lines are" in shown
+    (command,) = [one for one in shown.splitlines() if "line attach" in one]
+    any_shell.run("gateway", "add", "gate", "--kind", "http")
+    given = command.replace("NAME", "gate").removeprefix("simlet ").split()
+    assert any_shell.json(*given) == {"gateway": "gate", "moved": 2}
+    assert any_shell.json("gateway", "remove", "gate") == {
+        "name": "gate",
+        "name_now": f"gate~{gateway_id + 1}",
+        "lines": 2,
+    }
+
+
+def test_a_gateway_without_lines_leaves_none(shell: Shell) -> None:
+    shell.run("gateway", "add", "gate", "--kind", "http")
+    assert shell.run("gateway", "remove", "gate").stdout == "Gateway 'gate' is removed.\n"
+
+
+SMPP = ("--kind", "smpp", "--set", "host=smsc.example.net", "--set", "system_id=us")
+
+
+def password_of(name: str) -> object:
+    found = read(find_gateway, name)
+    assert found is not None
+    return found.settings["password"]
+
+
+def test_a_password_may_stand_in_a_file(shell: Shell) -> None:
+    file = shell.folder / "password"
+    file.write_bytes(b" pa=ss word \r\n")
+    added = shell.run("gateway", "add", "smsc", *SMPP, "--set-file", f"password={file}")
+    assert password_of("smsc") == " pa=ss word "
+    assert "pa=ss" not in added.stdout
+
+    file.write_text("other")
+    shell.run("gateway", "set", "smsc", "port=2776", "--set-file", f"password={file}")
+    assert password_of("smsc") == "other"
+    shell.run(*("gateway", "set", "smsc", "--set-file", "password=-"), stdin=b"a third one\n")
+    assert password_of("smsc") == "a third one"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("password", "expected KEY=PATH"),
+        ("password=nowhere", "nowhere cannot be read"),
+        ("password=.", ". cannot be read"),
+        ("password=empty", "empty is empty"),
+        ("password=binary", "binary is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_gives_no_value_is_wrong_use_and_nothing_is_added(
+    shell: Shell, given: str, reason: str
+) -> None:
+    (shell.folder / "empty").write_text("\n")
+    (shell.folder / "binary").write_bytes(b"\xff\xfe")
+    error = shell.error("gateway", "add", "smsc", *SMPP, "--set-file", given, code=WRONG_USE)
+    assert reason in error["sentence"]
+    assert shell.json("gateway", "list") == []
+
+
+def test_a_file_for_a_setting_that_the_kind_has_not_is_refused(shell: Shell) -> None:
+    file = shell.folder / "value"
+    file.write_text("x")
+    error = shell.error("gateway", "add", "gate", *SMPP, "--set-file", f"colour={file}")
+    assert error["code"] == "invalid"

@@ -336,9 +336,12 @@ def test_a_line_that_is_not_there_cannot_be_retired(shell: Shell) -> None:
     assert shell.error("line", "retire", "12")["code"] == "invalid"
 
 
-def test_a_retired_lines_iccid_stays_taken(shell: Shell) -> None:
-    shell.lines(FIRST)
-    shell.run("line", "retire", "0961000001")
-    assert shell.json("line", "import", shell.file(FIRST), code=1)["bad"] == [
-        {"line": 2, "reason": "iccid: another line has it already"}
-    ]
+def test_the_sim_of_a_retired_line_may_be_imported_again(any_shell: Shell) -> None:
+    any_shell.lines(FIRST)
+    any_shell.run("line", "retire", "0961000001")
+    again = any_shell.json("line", "import", any_shell.file(FIRST))
+    assert again == {"added": 1, "bad": []}
+    twice = any_shell.json("line", "import", any_shell.file(row(1, "0961000009")), code=1)
+    assert twice["bad"] == [{"line": 2, "reason": "iccid: another line has it already"}]
+    states = [one["state"] for one in any_shell.json("line", "list")]
+    assert states == ["retired", "active"]

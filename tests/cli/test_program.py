@@ -40,6 +40,7 @@ def test_the_forms_that_others_rely_on_are_there() -> None:
         *("account resume", "account approve", "account revoke", "account callback"),
         *("service add", "service list", "service pause", "service resume"),
         *("service open", "service close", "line import", "line list", "line retire"),
+        *("line attach", "line detach"),
         *("service change", "gateway add", "gateway list", "gateway show", "gateway set"),
         *("gateway rotate", "gateway remove", "network list", "network add"),
         *("lines", "gateways", "quarantine", "timeline"),

@@ -33,6 +33,7 @@ def test_a_rental_is_shown_with_all_that_names_it(shell: Shell) -> None:
             "closed_at_ms": None,
             "extensions": 0,
             "report": None,
+            "note": None,
         }
     ]
     shown = shell.run("rentals").stdout
@@ -58,12 +59,15 @@ def test_rentals_are_chosen_by_account_and_state_the_newest_first(any_shell: She
 def test_what_a_dealer_said_of_a_line_is_shown(shell: Shell) -> None:
     ann, _ = prepared(shell)
     rental = shell.rent(ann).rental
-    write(report_rental, ann, rental.id, ReportReason.LINE_DEAD, None, now_ms())
+    note = "rings\x1b[2J engaged\nsince noon"
+    write(report_rental, ann, rental.id, ReportReason.LINE_DEAD, note, now_ms())
 
     (shown,) = shell.json("rentals")
 
-    assert (shown["state"], shown["report"]) == ("cancelled", "line_dead")
-    assert "line_dead" in shell.run("rentals").stdout
+    assert (shown["state"], shown["report"], shown["note"]) == ("cancelled", "line_dead", note)
+    titles, line = shell.run("rentals").stdout.splitlines()
+    assert titles.split()[-2:] == ["REPORT", "NOTE"]
+    assert line.rstrip().endswith("line_dead  rings�[2J engaged since noon")
 
 
 def test_without_any_people_are_told_so(shell: Shell) -> None:

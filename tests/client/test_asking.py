@@ -1,11 +1,13 @@
 """What a client asks of the server, and in whose name: the same for both clients."""
 
+from datetime import UTC, datetime
+
 import httpx2
 import pytest
 
-from client.canned import BALANCE, RENTAL, TOKEN, URL, Driven, Wire, ok
+from client.canned import BALANCE, LOST, RENTAL, TOKEN, URL, Driven, Wire, ok, problem
 from simlet import __version__
-from simlet.client import Client, NotConfigured, NotFound
+from simlet.client import Client, Invalid, NotConfigured, NotFound
 
 
 def test_a_request_names_its_account_and_its_maker(driven: Driven) -> None:
@@ -145,3 +147,25 @@ def test_pages_are_fetched_when_they_are_needed(driven: Driven) -> None:
     wire = Wire([ok({"object": "list", "data": [RENTAL, RENTAL], "next_cursor": "a"})])
     driven.take(wire, 2, "rentals")
     assert len(wire.sent) == 1
+
+
+def _table(rows: str, next_cursor: str | None = None) -> httpx2.Response:
+    headers = {"content-type": "text/csv; charset=utf-8"}
+    if next_cursor is not None:
+        headers["Next-Cursor"] = next_cursor
+    return httpx2.Response(200, text=f"id,kind\r\n{rows}", headers=headers)
+
+
+def test_a_statement_as_a_table_is_whole_and_has_its_head_once(driven: Driven) -> None:
+    wire = Wire([_table('9,"a\r\nb"\r\n', "a/b"), LOST, _table("8,hold\r\n", "c"), _table("")])
+    begin = datetime(2026, 11, 23, tzinfo=UTC)
+    text = driven.call(wire, "statement_csv", begin=begin, limit=1)
+    assert text == 'id,kind\r\n9,"a\r\nb"\r\n8,hold\r\n'
+    asked = "GET /v1/ledger?from=2026-11-23T00%3A00%3A00.000Z&format=csv&limit=1"
+    assert wire.lines() == [asked, *[f"{asked}&cursor=a%2Fb"] * 2, f"{asked}&cursor=c"]
+
+
+def test_of_a_statement_that_is_refused_midway_no_part_is_given(driven: Driven) -> None:
+    wire = Wire([_table("9,hold\r\n", "a"), problem(422, "invalid")])
+    with pytest.raises(Invalid):
+        driven.call(wire, "statement_csv")

@@ -58,7 +58,13 @@ def test_after_five_tries_it_is_given_up(driven: Driven) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lost", "tries"), [(LOST, 1), (httpx2.Response(504), 1), (DOWN, 5), (httpx2.Response(503), 5)]
+    ("lost", "tries"),
+    [
+        (LOST, 1),
+        *((httpx2.Response(status), 1) for status in (502, 503, 504)),
+        (DOWN, 5),
+        (problem(429, "rate_limited"), 5),
+    ],
 )
 def test_a_change_without_a_key_is_sent_again_only_if_it_was_not_done(
     driven: Driven, lost: Canned, tries: int

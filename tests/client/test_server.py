@@ -88,6 +88,18 @@ async def test_what_the_account_may_see(client: AsyncClient) -> None:
     assert (await client.statement_csv()).startswith("id,kind,amount_dong")
 
 
+async def test_a_statement_of_several_pages_is_one_table(client: AsyncClient, world: World) -> None:
+    for _ in range(4):
+        await world.credit("dealer", 7)
+    table = await client.statement_csv(limit=2)
+    head, *rows = table.splitlines()
+    assert head.startswith("id,kind,amount_dong")
+    assert [row.split(",")[:3:2] for row in rows] == [
+        [str(one.id), str(one.amount_dong)] async for one in client.statement()
+    ]
+    assert len(rows) == 5
+
+
 async def test_cancelled_the_price_comes_back(client: AsyncClient) -> None:
     rental = await client.rent(4)
     assert (await rental.cancel()).state == "cancelled"

@@ -99,6 +99,21 @@ def test_where_no_number_need_be_looked_at_the_cells_decide_alone(
     assert filters.fits_number(number) == (in_cells and number[:2] not in filters.unwanted_cells)
 
 
+def test_a_cell_that_is_unwanted_piece_by_piece_is_unwanted() -> None:
+    pieces = [f"96{digit}" for digit in "012345678"] + [f"969{digit}" for digit in range(10)]
+
+    assert Filters(unwanted=tuple(pieces)).unwanted_cells == ("96",)
+    assert Filters(unwanted=tuple(pieces[1:])).unwanted_cells == ()
+    assert Filters(unwanted=tuple(pieces[:-1])).unwanted_cells == ()
+
+
+@given(st.sets(st.from_regex(r"96[0-9]{0,2}", fullmatch=True), max_size=110))
+def test_a_cell_is_unwanted_when_none_of_its_numbers_fits(unwanted: set[str]) -> None:
+    filters = Filters(unwanted=tuple(unwanted))
+    fits = any(filters.fits_number(f"96{rest:02}00000") for rest in range(100))
+    assert filters.unwanted_cells == (() if fits else ("96",))
+
+
 def test_a_prefix_of_one_digit_stands_for_ten_cells() -> None:
     assert Filters(wanted=("9",)).wanted_cells == tuple(f"9{digit}" for digit in range(10))
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 import pytest
 
+from simlet.domain.endpoint import Endpoint
 from simlet.domain.errors import Refusal, Refused
 from simlet.flows.manage_endpoints import EndpointChange, change_endpoint, show_endpoint
 from simlet.testing.world import Dealer, World
@@ -23,5 +24,5 @@ async def change(world: World, dealer: Dealer, one_id: int, **what: object) -> o
     return await world.db.write(change_endpoint, dealer.id, one_id, wanted, world.clock.now_ms())
 
 
-async def show(world: World, dealer: Dealer, one_id: int) -> object:
+async def show(world: World, dealer: Dealer, one_id: int) -> Endpoint:
     return await world.db.read(show_endpoint, dealer.id, one_id)

@@ -56,18 +56,45 @@ async def test_no_text_code_or_sender_is_left_in_the_whole_database(world: World
     await world.lines(NUMBER)
     dealer = await world.dealer()
     await world.rent(dealer, 4)
+    await world.lines("0967000002")
     await world.sms(NUMBER, "Your secret word is nightingale, code 86420", source_id="17")
     await world.call(
         NUMBER, sender="0912345678", transcript="nightingale 97531", wav=b"nightingale"
     )
+    reported = await world.rent(dealer, 4)
+    await world.report(dealer, reported.rental.id, note="nightingale, it said 86420")
     world.clock.advance(25 * HOUR_S)
 
     await forget(world)
 
-    for table in ("messages", "recordings", "events", "rentals", "postings", "callbacks"):
+    tables = ("messages", "recordings", "events", "rentals", "postings", "callbacks")
+    for table in (*tables, "rental_reports"):
         rows = await world.rows(f"SELECT * FROM {table}")
         for said in ("nightingale", "86420", "97531", "912345678"):
             assert said not in repr([tuple(row) for row in rows])
+
+
+async def test_the_note_of_a_report_is_erased_with_the_texts_and_the_report_stays(
+    world: World,
+) -> None:
+    await world.service(4)
+    await world.lines(NUMBER, "0967000002", "0967000003")
+    dealer = await world.dealer()
+    for _ in range(3):
+        rental_id = (await world.rent(dealer, 4)).rental.id
+        await world.report(dealer, rental_id, note=f"of rental {rental_id}")
+
+    async def notes() -> list[str | None]:
+        return [one.note for one in await world.db.read(browse.list_rentals, "", "", 10)]
+
+    world.clock.advance(24 * HOUR_S)
+    assert await forget(world) == 0
+    assert None not in await notes()
+    world.clock.advance(1)
+    assert [await forget(world, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert await notes() == [None] * 3
+    rows = await world.rows("SELECT count(*) FROM rental_reports WHERE reason = 'no_message'")
+    assert rows[0][0] == 3
 
 
 async def test_the_rental_and_the_books_stay(world: World) -> None:

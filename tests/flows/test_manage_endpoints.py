@@ -12,14 +12,15 @@ from simlet.flows.manage_endpoints import (
     EndpointWish,
     add_endpoint,
     endpoint_for_url,
+    find_between,
     list_endpoints,
     remove_endpoint,
-    replay_between,
     replay_event,
+    replay_found,
     send_test,
 )
 from simlet.flows.show_attempts import show_attempts
-from simlet.testing.world import World
+from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +82,8 @@ async def test_another_s_endpoint_and_one_that_is_removed_are_not_known(world: W
             world.db.write(remove_endpoint, dealer.id, one_id, now_ms),
             world.db.write(send_test, dealer.id, one_id, now_ms),
             world.db.write(replay_event, dealer.id, one_id, 1, now_ms),
-            world.db.write(replay_between, dealer.id, one_id, 0, now_ms, now_ms),
+            world.db.read(find_between, dealer.id, one_id, 0, now_ms),
+            world.db.write(replay_found, dealer.id, one_id, [], now_ms),
             world.db.read(show_attempts, dealer.id, one_id, 2**53, 10),
         ):
             assert await refusal(call) is CALLBACK_UNKNOWN
@@ -126,6 +128,51 @@ async def test_a_new_secret_replaces_the_old_one_which_signs_as_long_as_asked(
     world.clock.advance(300)
     (one,) = await claim(world)
     assert (one.secret, one.old_secret) == (SECRET, None)
+
+
+async def rotate(world: World, dealer: Dealer, one_id: int, *secrets: str, keep_s: int) -> None:
+    for secret in secrets:
+        await change(world, dealer, one_id, new_secret=secret, keep_old_secret_s=keep_s)
+
+
+async def test_a_secret_in_use_signs_as_long_as_promised_however_often_another_is_made(
+    world: World,
+) -> None:
+    dealer = await world.dealer()
+    made = await endpoint(world, dealer)
+    end_ms = world.clock.now_ms() + 60_000
+
+    await rotate(world, dealer, made.id, "whsec_1", "whsec_2", "whsec_3", keep_s=60)
+    await rotate(world, dealer, made.id, "whsec_4", keep_s=1)
+
+    one = await show(world, dealer, made.id)
+    assert (one.secret, one.old_secret_until_ms) == ("whsec_4", end_ms)
+    assert one.old_secret_at(end_ms - 1) == f"whsec_3 {made.secret}"
+    assert one.old_secret_at(end_ms) is None
+
+
+async def test_a_secret_whose_time_is_over_is_not_kept_any_longer(world: World) -> None:
+    dealer = await world.dealer()
+    made = await endpoint(world, dealer)
+
+    await rotate(world, dealer, made.id, "whsec_1", keep_s=60)
+    world.clock.advance(60)
+    await rotate(world, dealer, made.id, "whsec_2", keep_s=60)
+
+    one = await show(world, dealer, made.id)
+    assert (one.secret, one.old_secret) == ("whsec_2", "whsec_1")
+    assert one.old_secret_until_ms == world.clock.now_ms() + 60_000
+
+
+async def test_all_old_secrets_end_at_once_where_that_is_asked_for(world: World) -> None:
+    dealer = await world.dealer()
+    made = await endpoint(world, dealer)
+
+    await rotate(world, dealer, made.id, "whsec_1", "whsec_2", keep_s=60)
+    await rotate(world, dealer, made.id, "whsec_3", keep_s=0)
+
+    one = await show(world, dealer, made.id)
+    assert (one.secret, one.old_secret, one.old_secret_until_ms) == ("whsec_3", None, None)
 
 
 @pytest.mark.parametrize("keep_s", [-1, 7 * 86_400 + 1])
@@ -246,6 +293,7 @@ async def test_a_disabled_endpoint_is_neither_tested_nor_replayed_to(world: Worl
     for call in (
         world.db.write(send_test, dealer.id, made.id, now_ms),
         world.db.write(replay_event, dealer.id, made.id, 1, now_ms),
-        world.db.write(replay_between, dealer.id, made.id, 0, now_ms, now_ms),
+        world.db.read(find_between, dealer.id, made.id, 0, now_ms),
+        world.db.write(replay_found, dealer.id, made.id, [], now_ms),
     ):
         assert await refusal(call) is CALLBACK_IS_DISABLED

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.events import EventKind
+from simlet.domain.inbound import Inbound, MessageKind
 from simlet.flows import browse
 from simlet.flows.manage_lines import (
     COLUMNS,
@@ -262,10 +263,27 @@ async def test_a_retired_number_may_come_back_with_another_sim(world: World) -> 
     await import_all(world, line("+84967000001", 1))
     await world.db.write(retire_line, "0967000001", NOW_MS)
 
-    assert (await import_all(world, line("+84967000001", 1))).added == 0
     assert (await import_all(world, line("+84967000001", 2))).added == 1
+    assert (await import_all(world, line("+84967000001", 3))).added == 0
     dealer = await world.dealer()
     assert (await world.rent(dealer, 4)).rental.number == "+84967000001"
+
+
+@anyio
+async def test_what_comes_to_a_sim_after_its_line_was_retired_is_for_the_line_it_has_now(
+    world: World,
+) -> None:
+    await world.service(4)
+    await import_all(world, line("+84967000001", 1))
+    await world.db.write(retire_line, "0967000001", NOW_MS)
+    assert (await import_all(world, line("+84967000009", 1))).added == 1
+    rented = await world.rent(await world.dealer(), 4)
+    iccid = line("+84967000009", 1).iccid
+    inbound = Inbound(MessageKind.SMS, "", "Yahoo", "Yahoo: 482913", None, iccid=iccid)
+
+    receipt = await world.receive(inbound, None)
+
+    assert (rented.rental.number, receipt.rental_id) == ("+84967000009", rented.rental.id)
 
 
 @anyio

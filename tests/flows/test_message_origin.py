@@ -70,3 +70,27 @@ async def test_a_part_for_a_line_of_another_gateway_is_recorded_as_it_is(desk: D
     await desk.world.lines(OTHER, gateway="own")
     (receipt,) = await desk.receive(desk.part("486460", 1, to=OTHER))
     assert receipt.quarantine is Quarantine.OTHER_GATEWAY
+
+
+async def test_half_a_character_in_a_part_for_a_line_of_another_gateway_holds_nobody_up(
+    desk: Desk,
+) -> None:
+    """A database that cannot keep it would send what comes behind it to the spool."""
+    await desk.world.gateway("own")
+    await desk.world.lines(OTHER, gateway="own")
+    half = desk.part("code 486460 \ud83d", 1, to=OTHER, sender="Yahoo\ud83d")
+
+    receipt, again = await desk.receive(half, half)
+
+    assert receipt.quarantine is Quarantine.OTHER_GATEWAY
+    assert again.duplicate
+    (row,) = await desk.world.rows("SELECT sender, body FROM messages")
+    assert tuple(row) == ("Yahoo\ufffd", "code 486460 \ufffd")
+
+
+async def test_half_a_character_in_a_whole_message_is_kept_as_none(desk: Desk) -> None:
+    whole = desk.part("Your code is 486460 \udd11", 1)._replace(part=None)
+    (receipt,) = await desk.receive(whole)
+
+    assert receipt.rental_id == desk.rental_id
+    assert await desk.shown() == (RentalState.RECEIVED, "Your code is 486460 \ufffd", "486460")

@@ -3,8 +3,9 @@ from collections.abc import Sequence
 import pytest
 
 from simlet.domain.health import LineReport, Reception
-from simlet.flows.manage_lines import retire_line
+from simlet.flows.manage_lines import import_lines, retire_line
 from simlet.flows.note_reports import UnknownSim
+from simlet.store.lines import NewLine
 from simlet.testing.world import World
 from watching import RULES, iccid_of, out_of, report, see, told, watch
 
@@ -183,7 +184,7 @@ async def test_of_two_ports_with_one_sim_the_ready_one_counts(world: World, gate
         assert await seen(world, "port", "reception") == [("a", "ready")]
 
 
-async def test_a_retired_lines_sim_is_known_and_nothing_comes_of_it(
+async def test_a_retired_lines_sim_is_nobodys_and_nothing_comes_of_it(
     world: World, gate: int
 ) -> None:
     iccid = await iccid_of(world, FIRST)
@@ -191,9 +192,24 @@ async def test_a_retired_lines_sim_is_known_and_nothing_comes_of_it(
 
     unknown = await report(world, gate, LineReport("a", Reception.READY, iccid))
 
-    assert unknown == []
+    assert unknown == [UnknownSim(gate, "a", iccid)]
     assert await seen(world, "port") == []
     assert await owners(world) == [None, None]
+
+
+async def test_a_sim_that_came_again_after_its_line_was_retired_is_the_new_line(
+    world: World, gate: int
+) -> None:
+    iccid = await iccid_of(world, FIRST)
+    await world.db.write(retire_line, FIRST, world.clock.now_ms())
+    again = NewLine(iccid, "+84967000009", 3, "01", "a holder", "a contract")
+    await world.db.write(import_lines, [(2, again)], None, world.clock.now_ms())
+
+    unknown = await report(world, gate, LineReport("a", Reception.READY, iccid))
+
+    assert unknown == []
+    assert await seen(world, "l.number", "port") == [("+84967000009", "a")]
+    assert await owners(world) == [None, None, gate]
 
 
 async def test_whatever_equipment_says_of_itself_can_be_kept(world: World, gate: int) -> None:

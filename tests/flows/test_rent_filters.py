@@ -1,12 +1,15 @@
 """The networks and prefixes that a dealer wants, or does not want."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from flows.renting import rent_all
 from simlet.domain import errors
 from simlet.domain.errors import Refused
+from simlet.flows import find_line
+from simlet.store import stock
+from simlet.store.sql import Tx
 from simlet.testing.world import World
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +92,51 @@ async def test_an_unknown_network_is_refused_and_not_left_out(world: World) -> N
 
     assert refused.value.refusal is errors.INVALID
     assert refused.value.details["name"] == "carries"
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The blocks whose numbers are read: in one search two, and never all of a pool at once."""
+    monkeypatch.setattr(stock, "FEW_BLOCKS", 1)
+    monkeypatch.setattr(find_line, "READ_BLOCKS", 2)
+    read: list[int] = []
+    places_fitting = stock.places_fitting
+
+    def noted(tx: Tx, block_id: int, fits: Callable[[str], bool]) -> int:
+        read.append(block_id)
+        return places_fitting(tx, block_id, fits)
+
+    monkeypatch.setattr(stock, "places_fitting", noted)
+    return read
+
+
+async def test_lines_that_prefixes_name_are_found_without_reading_numbers(
+    world: World, read: list[int]
+) -> None:
+    await world.service(4)
+    await world.lines(*POOL)
+    dealer = await world.dealer(waiting_limit=100)
+
+    rented = await rent_all(world, dealer, 4, wanted=("967", "851"), unwanted=("96701",))
+
+    assert sorted(rented) == numbers_of(3, 5)
+    assert read == []
+
+
+async def test_a_search_reads_the_numbers_of_few_blocks_and_another_one_those_of_others(
+    world: World, read: list[int]
+) -> None:
+    await world.service(4)
+    await world.lines(*POOL)
+    dealer = await world.dealer()
+    all_but_one = tuple(one.split()[0][1:5] for one in POOL if not one.startswith("0332"))
+
+    found: list[str] = []
+    for _ in range(200):
+        read.clear()
+        found += await rent_all(world, dealer, 4, unwanted=all_but_one)
+        assert len(read) <= 4, "two of what found nothing, and two of what found it"
+        if found:
+            break
+
+    assert found == numbers_of(8)

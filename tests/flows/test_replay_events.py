@@ -7,7 +7,15 @@ from flows.changing_endpoints import refusal
 from simlet.domain.endpoint import BodyFormat
 from simlet.domain.errors import EVENT_UNKNOWN, INVALID
 from simlet.flows import manage_endpoints
-from simlet.flows.manage_endpoints import MOST_REPLAYED, replay_between, replay_event, send_test
+from simlet.flows.manage_endpoints import (
+    MOST_REPLAYED,
+    EndpointChange,
+    change_endpoint,
+    find_between,
+    replay_event,
+    replay_found,
+    send_test,
+)
 from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +27,8 @@ async def replay(world: World, dealer: Dealer, one_id: int, seq: int) -> int:
 
 async def between(world: World, dealer: Dealer, one_id: int, from_ms: int, to_ms: int) -> int:
     now_ms = world.clock.now_ms()
-    return await world.db.write(replay_between, dealer.id, one_id, from_ms, to_ms, now_ms)
+    found = await world.db.read(find_between, dealer.id, one_id, from_ms, to_ms)
+    return await world.db.write(replay_found, dealer.id, one_id, found, now_ms)
 
 
 async def test_an_event_that_was_told_is_told_again_under_its_old_id(world: World) -> None:
@@ -183,3 +192,60 @@ async def test_a_range_that_holds_nothing_or_too_much_is_told_so(world: World) -
     await world.tamper("DELETE FROM callbacks")
     assert await refusal(between(world, dealer, made.id, start_ms, end_ms)) is INVALID
     assert await world.rows("SELECT 1 FROM callbacks") == []
+
+
+async def test_what_happened_near_a_range_counts_as_read_and_what_did_not_does_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manage_endpoints, "MOST_READ", 3)
+    dealer = await world.dealer(balance_dong=0)
+    made = await endpoint(world, dealer)
+    world.clock.advance(3600)
+    empty_ms = world.clock.now_ms() - 60_000
+    for _ in range(3):
+        await world.credit(dealer.name, 1)
+    await world.events()
+    assert await between(world, dealer, made.id, empty_ms, empty_ms + 1) == 0
+
+    await world.credit(dealer.name, 1)
+    await world.events()
+    assert await refusal(between(world, dealer, made.id, empty_ms, empty_ms + 1)) is INVALID
+    far_ms = world.clock.now_ms() + 3_600_000
+    assert await between(world, dealer, made.id, far_ms, far_ms + 1) == 0
+
+
+async def test_times_that_are_a_little_uneven_leave_nothing_out(world: World) -> None:
+    """Clocks are set, and transactions overlap."""
+    dealer = await world.dealer(balance_dong=0)
+    made = await endpoint(world, dealer)
+    start_ms = world.clock.now_ms() + 1
+    for late_s in (300, 0, 420, 10, 240, 60, 500, 0):
+        world.clock.set_now_ms(start_ms + late_s * 1000)
+        await world.credit(dealer.name, 1)
+    await world.events()
+
+    assert await between(world, dealer, made.id, start_ms, start_ms + 300_000) == 5
+    assert await between(world, dealer, made.id, start_ms + 300_000, start_ms + 600_000) == 3
+
+
+async def test_what_the_format_has_no_words_for_by_now_is_left_out(world: World) -> None:
+    await world.service(4)
+    await world.lines("0967000001")
+    dealer = await world.dealer()
+    made = await endpoint(world, dealer)
+    start_ms = world.clock.now_ms()
+    await world.credit(dealer.name, 1)
+    await world.rent(dealer, 4)
+    await world.sms("0967000001", "Your code is 123456")
+    await world.events()
+    found = await world.db.read(find_between, dealer.id, made.id, start_ms, start_ms + 1)
+    change = EndpointChange(format=BodyFormat.FIRST_API)
+    await world.db.write(change_endpoint, dealer.id, made.id, change, start_ms)
+
+    told = await world.db.write(replay_found, dealer.id, made.id, found, start_ms)
+
+    rows = await world.rows(
+        "SELECT e.kind FROM callbacks c JOIN events e ON e.seq = c.event_seq ORDER BY e.seq"
+    )
+    assert [row[0] for row in rows] == ["rental.received"]
+    assert told == 1

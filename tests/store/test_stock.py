@@ -431,7 +431,7 @@ def numbers_found(tx: Tx, places: dict[str, tuple[int, int]], filters: Filters) 
     for block_id, _ in blocks_of_pages(tx, 1, filters=filters):
         left = stock.lock_places(tx, 1, block_id).left
         if filters.needs_numbers:
-            left &= stock.places_fitting(tx, block_id, filters)
+            left &= stock.places_fitting(tx, block_id, filters.fits_number)
         found |= {line_at(block_id, place) for place in range(BLOCK_LINES) if left >> place & 1}
     return {digits for digits, (line_id, _) in places.items() if line_id in found}
 

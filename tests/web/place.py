@@ -10,7 +10,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from simlet.web.asgi import Receive, Scope, Send, answer_json, answer_with, read_body
-from simlet.web.protocol import Connection
+from simlet.web.protocol import LOOK_EACH_S, Connection
 from simlet.web.whole import Answer, Handler, Request
 
 PATIENCE_S = 20
@@ -68,6 +68,9 @@ class Some:
         return handlers.get(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/unread-over-asgi":
+            await self._answer_unread(send)
+            return
         body = await read_body(scope, receive, 10**6)
         if scope["path"] == "/held-over-asgi":
             answer = await self.held(Request("GET", "/held-over-asgi", b"", [], body))
@@ -78,6 +81,14 @@ class Some:
             return
         text = f"asgi|{scope['method']}|{scope['path']}|{len(body)}"
         await answer_json(send, 200, text.encode(), head=scope["method"] == "HEAD")
+
+    async def _answer_unread(self, send: Send) -> None:
+        """Begins its answer before the body is there, and ends it when it is let go."""
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        self.held.asked.set()
+        await self.held.let_go.wait()
+        await send({"type": "http.response.body", "body": b"whole"})
 
 
 @dataclass
@@ -109,6 +120,18 @@ class Peer:
 
 
 @dataclass
+class Ear:
+    """What came to a server so far."""
+
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    bytes: int = 0
+
+    def hear(self, count_bytes: int) -> None:
+        self.bytes += count_bytes
+        self.heard.set()
+
+
+@dataclass
 class Place:
     """A server of the application under test."""
 
@@ -117,6 +140,22 @@ class Place:
     port: int
     lost: asyncio.Event
     forgotten: asyncio.Event
+    ear: Ear
+
+    async def heard(self, count_bytes: int) -> None:
+        """Waits until somebody is there, and so many bytes have come in all."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.state.connections or self.ear.bytes < count_bytes:
+                self.ear.heard.clear()
+                await self.ear.heard.wait()
+
+    def look(self, times: int) -> None:
+        """What each connection does when the time of a look has come, so many times."""
+        for one in [one for one in self.state.connections for _ in range(times)]:
+            assert isinstance(one, Connection)
+            if one._looking is not None:
+                one._looking.cancel()
+                one._look()
 
     @asynccontextmanager
     async def peer(self) -> AsyncIterator[Peer]:
@@ -139,26 +178,37 @@ def configured(app: Some, keep_alive_s: int = 60) -> Config:
 
 
 @asynccontextmanager
-async def place_of(app: Some, keep_alive_s: int = 60) -> AsyncIterator[Place]:
+async def place_of(
+    app: Some, keep_alive_s: int = 60, look_each_s: float = LOOK_EACH_S
+) -> AsyncIterator[Place]:
     loop = asyncio.get_running_loop()
     state = ServerState()
     state.default_headers = [(b"date", DATE)]
     config = configured(app, keep_alive_s)
-    lost, forgotten = asyncio.Event(), asyncio.Event()
+    lost, forgotten, ear = asyncio.Event(), asyncio.Event(), Ear()
 
     class Watched(Connection):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            ear.hear(0)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            ear.hear(len(data))
+
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             lost.set()
 
     def connect() -> Connection:
         connection = Watched(config, state, {}, loop)
+        connection.look_each_s = look_each_s
         weakref.finalize(connection, forgotten.set)
         return connection
 
     server = await loop.create_server(connect, "127.0.0.1", 0)
     try:
-        yield Place(app, state, server.sockets[0].getsockname()[1], lost, forgotten)
+        yield Place(app, state, server.sockets[0].getsockname()[1], lost, forgotten, ear)
     finally:
         server.close()
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from simlet.config import Settings
 from simlet.gateways.contract import HttpAnswer, HttpRequest
@@ -95,6 +96,31 @@ async def test_a_body_above_a_limit_that_is_set_low_is_refused(world: World) -> 
         refused = await site.post("/gateways/gw/messages", b" " * (SMALL_BYTES + 1), secret)
     assert (taken.status, refused.status) == (400, 413)
     assert refused.json == {"error": "the body is too large"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "reason"),
+    [
+        ("multipart/form-data", b"", 400, "form: expected a boundary of 1 to 70 bytes"),
+        ("application/json", b" " * (SMALL_BYTES + 1), 413, "the body is too large"),
+    ],
+)
+async def test_what_no_driver_could_read_is_told_to_the_operator(
+    world: World, kind: str, body: bytes, status: int, reason: str
+) -> None:
+    web = msgspec.structs.replace(Settings().web, body_limit_bytes=SMALL_BYTES)
+    limited = World(world.db, settings=msgspec.structs.replace(Settings(), web=web))
+    _, secret = await limited.gateway("gw")
+    async with site_of(limited) as site:
+        await site.post("/gateways/gw/messages", [], secret)
+        with capture_logs() as logs:
+            for gateway in ("gw", "none"):
+                path, headers = f"/gateways/{gateway}/messages", {"content-type": kind}
+                reply = await site.request("POST", path, headers=headers, data=body)
+                assert reply.status == status
+    assert [(one["event"], one["gateway"], one["status"], one["reason"]) for one in logs] == [
+        ("request_refused", "gw", status, reason)
+    ]
 
 
 async def test_a_driver_that_fails_is_answered_for(

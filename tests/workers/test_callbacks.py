@@ -15,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from calling_back import endpoint
 from simlet.config import CallbackSettings
 from simlet.domain.backoff import CODE_OFFSETS_MS
+from simlet.domain.endpoint import BodyFormat
 from simlet.domain.signing import new_webhook_secret
 from simlet.feed import News
 from simlet.flows.deliver_callbacks import Room, claim_callbacks, queue_callbacks
@@ -197,6 +198,43 @@ async def test_a_call_is_told_with_the_address_of_its_recording(rented: Rented) 
         "isSound": "true",
     }
     assert data["smsContent"].startswith("http://simlet.test/recordings/")
+
+
+async def reads(world: World) -> list[tuple[object, ...]]:
+    await world.runtime.reads.flush()
+    return [tuple(row) for row in await world.rows("SELECT rental_id, via, times FROM reads")]
+
+
+@pytest.mark.parametrize("body_format", BodyFormat)
+async def test_a_code_that_a_dealer_took_is_noted_as_read(
+    world: World, body_format: BodyFormat
+) -> None:
+    await shop(world)
+    dealer = await world.dealer()
+    await endpoint(world, dealer, "rental.received", body_format=body_format)
+    rented = await rent(world, dealer)
+    async with desk_of(world, FakeOutbound([REFUSED])) as desk:
+        await rented.receive()
+        await desk.deliver()
+        assert await reads(world) == []
+        await desk.pass_time(1)
+        assert await reads(world) == [(rented.id, "callback", 1)]
+
+
+@pytest.mark.parametrize("body_format", BodyFormat)
+async def test_what_tells_no_code_is_not_noted_as_read(
+    world: World, body_format: BodyFormat
+) -> None:
+    await shop(world)
+    dealer = await world.dealer()
+    await endpoint(world, dealer, "rental.expired", body_format=body_format)
+    rented = await rent(world, dealer)
+    poster = FakeOutbound()
+    async with desk_of(world, poster) as desk:
+        await rented.expire()
+        await desk.deliver()
+    assert len(poster.posts) == 1
+    assert await reads(world) == []
 
 
 async def test_each_end_of_a_rental_is_told_once(rented: Rented) -> None:
@@ -733,6 +771,24 @@ async def test_both_secrets_sign_while_one_replaces_the_other(world: World) -> N
     assert Webhook(new).verify(after.body, after.headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(made.secret).verify(after.body, after.headers)
+
+
+async def test_of_three_secrets_in_a_row_each_verifies(world: World) -> None:
+    world.clock.set_now_ms(time.time_ns() // 1_000_000)  # the verifier looks at the machine's clock
+    dealer = await world.dealer()
+    made = await endpoint(world, dealer)
+    news = [new_webhook_secret(bytes(range(first, first + 32))) for first in (0, 1)]
+    for new in news:
+        change = EndpointChange(new_secret=new, keep_old_secret_s=60)
+        await world.db.write(change_endpoint, dealer.id, made.id, change, world.clock.now_ms())
+    poster = FakeOutbound()
+    async with desk_of(world, poster) as desk:
+        await world.credit(dealer.name, 1)
+        await desk.deliver()
+
+    (post,) = poster.posts
+    for secret in (made.secret, *news):
+        assert Webhook(secret).verify(post.body, post.headers)
 
 
 async def test_a_test_is_posted_to_its_endpoint_alone_in_either_format(world: World) -> None:

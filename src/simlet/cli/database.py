@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from simlet.clock import SystemClock
 from simlet.config import Settings, load_settings
+from simlet.log import configure_log
 from simlet.runtime import open_settings_database
 from simlet.store.database import Database
 from simlet.store.migrate import prepare
@@ -22,12 +24,23 @@ def now_ms() -> int:
 
 
 def command_settings() -> Settings:
-    """The settings, from the file and the environment.
+    """The settings, from the file and the environment; the command logs as they say.
 
     Raises:
         SettingsError: they cannot be used.
     """
-    return load_settings(os.environ)
+    settings = load_settings(os.environ)
+    log_as_command(settings)
+    return settings
+
+
+def log_as_command(settings: Settings) -> None:
+    """Sends what is logged to standard error: what a command has to say stands alone.
+
+    A command tells itself what it did, so of a server's everyday lines it writes none.
+    """
+    level = settings.log.level
+    configure_log("warning" if level == "info" else level, settings.log.format, sys.stderr)
 
 
 def write(flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs) -> T:

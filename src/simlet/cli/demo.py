@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from simlet.cli.database import now_ms, with_database
+from simlet.cli.database import log_as_command, now_ms, with_database
 from simlet.cli.demo_seed import seed
 from simlet.cli.output import Output, console, json_option
 from simlet.cli.serve import cannot_serve, serve_settings
@@ -39,6 +39,7 @@ def demo(output: Output, port: int, data: Path) -> None:
     """Try simlet: 50 pretend lines, a dealer with 1,000,000 đồng, and the lines to type."""
     data.mkdir(parents=True, exist_ok=True)
     settings = _settings(port, data)
+    log_as_command(settings)
     _check_port(port)
     token = format_token(secrets.token_bytes(TOKEN_RANDOM_BYTES))
     with_database(settings, lambda db: db.write(seed, hash_secret(token), now_ms()))

@@ -1,7 +1,7 @@
 """`simlet gateway`: configured equipment, and the secrets of those who post to us."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 
@@ -10,12 +10,22 @@ from simlet.cli.output import Output, json_option
 from simlet.domain.errors import GATEWAY_UNKNOWN, Refused, invalid
 from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_gateway_secret, hash_secret
 from simlet.flows import browse, manage_gateways
+from simlet.flows.manage_gateways import Removed
 from simlet.gateways.contract import DriverKind, Settings, Value
 from simlet.gateways.registry import KINDS
 from simlet.gateways.settings import check_names, check_settings, other_than_default, redacted
 from simlet.store.gateways import Gateway
 
 _COLUMNS = {"id": "ID", "name": "NAME", "kind": "KIND", "settings": "SETTINGS"}
+_FILE = "--set-file"
+
+_from_files = click.option(
+    _FILE,
+    "files",
+    multiple=True,
+    metavar="KEY=PATH",
+    help="A setting whose value is what stands in a file, as a password; - is standard input.",
+)
 
 
 @click.group()
@@ -27,12 +37,19 @@ def gateway() -> None:
 @click.argument("name")
 @click.option("--kind", required=True, type=click.Choice(sorted(KINDS)), help="What it is.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of its kind.")
+@_from_files
 @json_option
-def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
-    """Add a gateway; its secret, if its kind has one, is shown this once."""
+def add(
+    output: Output, name: str, kind: str, pairs: tuple[str, ...], files: tuple[str, ...]
+) -> None:
+    """Add a gateway; its secret, if its kind has one, is shown this once.
+
+    Other users of this machine see what stands in a command: give passwords with --set-file.
+    """
     if name == manage_gateways.CONSOLE:
         raise invalid("name", f"{name} is kept for `simlet sms`")
-    settings = check_settings(KINDS[kind], dict(_setting(pair) for pair in pairs))
+    given = dict(_setting(pair) for pair in pairs) | _read_settings(files)
+    settings = check_settings(KINDS[kind], given)
     secret = None
     if KINDS[kind].takes_secret:
         secret = format_gateway_secret(secrets.token_bytes(TOKEN_RANDOM_BYTES))
@@ -49,8 +66,28 @@ def add(output: Output, name: str, kind: str, pairs: tuple[str, ...]) -> None:
 def _setting(pair: str, hint: str = "--set") -> tuple[str, str]:
     name, given, text = pair.partition("=")
     if not name or not given:
-        raise click.BadParameter("expected KEY=VALUE.", param_hint=hint)
+        form = "KEY=PATH" if hint == _FILE else "KEY=VALUE"
+        raise click.BadParameter(f"expected {form}.", param_hint=hint)
     return name, text
+
+
+def _read_settings(files: Iterable[str]) -> dict[str, str]:
+    """Settings whose values stand in files, each without the end of its last line."""
+    return {name: _read_value(path) for name, path in (_setting(one, _FILE) for one in files)}
+
+
+def _read_value(path: str) -> str:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            text: str = file.read().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise click.BadParameter(f"{path} cannot be read: {reason}.", param_hint=_FILE) from error
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{path} is not UTF-8 text.", param_hint=_FILE) from None
+    if not text:
+        raise click.BadParameter(f"{path} is empty.", param_hint=_FILE)
+    return text
 
 
 @gateway.command()
@@ -99,14 +136,17 @@ def _set_ones(kind: DriverKind | None, settings: Settings) -> dict[str, Value]:
 
 @gateway.command("set")
 @click.argument("name")
-@click.argument("pairs", nargs=-1, required=True, metavar="KEY=VALUE…")
+@click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]…")
+@_from_files
 @json_option
-def change(output: Output, name: str, pairs: tuple[str, ...]) -> None:
+def change(output: Output, name: str, pairs: tuple[str, ...], files: tuple[str, ...]) -> None:
     """Change settings of a gateway; KEY= puts a setting back to what its kind has.
 
     A running server starts its driver again within some seconds.
     """
-    given = dict(_setting(pair, "KEY=VALUE") for pair in pairs)
+    given = dict(_setting(pair, "KEY=VALUE") for pair in pairs) | _read_settings(files)
+    if not given:
+        raise click.UsageError("Name a setting: KEY=VALUE, or --set-file KEY=PATH.")
 
     def with_given(found: Gateway) -> dict[str, Value]:
         kind = _kind(found)
@@ -136,12 +176,24 @@ def rotate(output: Output, name: str) -> None:
 @click.argument("name")
 @json_option
 def remove(output: Output, name: str) -> None:
-    """Remove a gateway; its lines leave the pool until another gateway sees their SIMs.
+    """Remove a gateway; its lines leave the pool until another one gets them.
 
-    Messages that it brought in stay as they are. Its name is free for another gateway.
+    A modem gets the lines whose SIMs it sees; any gateway gets those that `simlet line attach`
+    gives it. Messages that it brought in stay as they are. Its name is free for another gateway.
     """
-    write(manage_gateways.remove_gateway, name, now_ms())
-    output.say(f"Gateway {name!r} is removed.", {"name": name})
+    removed = write(manage_gateways.remove_gateway, name, now_ms())
+    words = f"Gateway {name!r} is removed." + (_stranded(removed) if removed.lines else "")
+    output.say(words, {"name": name, "name_now": removed.name, "lines": removed.lines})
+
+
+def _stranded(removed: Removed) -> str:
+    """What becomes of the lines that a gateway leaves, and what to do."""
+    count = "Its line is" if removed.lines == 1 else f"Its {removed.lines} lines are"
+    return (
+        f"\n\n{count} rented no more, until a modem sees the SIM, or you name a gateway:\n"
+        f"simlet line attach --from {removed.name} --gateway NAME\n"
+        f"simlet line detach --from {removed.name}    # or any gateway may bring messages"
+    )
 
 
 def _kind(found: Gateway) -> DriverKind:

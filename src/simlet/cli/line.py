@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 
 from simlet.cli.database import command_settings, now_ms, read, with_database, write
 from simlet.cli.failure import REFUSED
+from simlet.cli.line_attach import attach, detach
 from simlet.cli.line_file import LineFile, read_line_file
 from simlet.cli.line_import import PAUSE_SHARE, Importing, Progress
 from simlet.cli.output import Facts, Output, json_option
@@ -43,6 +44,10 @@ _BAD_COLUMNS = {"line": "LINE", "reason": "REASON"}
 @click.group()
 def line() -> None:
     """Lines: SIM cards that can receive."""
+
+
+line.add_command(attach)
+line.add_command(detach)
 
 
 @line.command("list")
@@ -76,7 +81,7 @@ def _lines_after(tx: Tx, after: int, limit: int) -> list[LineRow]:
 @click.argument("number")
 @json_option
 def retire(output: Output, number: str) -> None:
-    """Take the line with NUMBER out of use for good."""
+    """Take the line with NUMBER out of use for good; its SIM may be imported again."""
     write(manage_lines.retire_line, number, now_ms())
     output.say(f"Line {number} is retired.", {"number": number, "state": "retired"})
 

@@ -23,6 +23,7 @@ _COLUMNS = {
     "deadline_at_ms": "DEADLINE",
     "closed_at_ms": "CLOSED",
     "report": "REPORT",
+    "note": "NOTE",
 }
 
 

@@ -209,7 +209,7 @@ class Callback(Struct, frozen=True, kw_only=True, tag_field="object", tag="callb
 
     Attributes:
         secret: told once, by the answer that made it.
-        old_secret_until: until then deliveries are signed with the secret before, too.
+        old_secret_until: until then deliveries are signed with older secrets, too.
     """
 
     id: int

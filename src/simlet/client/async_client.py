@@ -42,6 +42,14 @@ def _answers(make: Callable[P, Call[T]]) -> _Method[P, Coroutine[Any, Any, T]]:
     return run
 
 
+def _joined(make: Callable[P, Call[str]]) -> _Method[P, Coroutine[Any, Any, str]]:
+    @wraps(make)
+    async def run(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> str:
+        return await self._run(self._conduct.table(make(*args, **kwargs)))
+
+    return run
+
+
 def _rents(
     make: Callable[P, Call[Rental | Request]],
 ) -> _Method[P, Coroutine[Any, Any, "AsyncLiveRental"]]:
@@ -139,7 +147,7 @@ class AsyncClient:
     balance = _answers(operations.balance)
     account = _answers(operations.account)
     statement = _each(operations.statement)
-    statement_csv = _answers(operations.statement_csv)
+    statement_csv = _joined(operations.statement_csv)
     event_page = _answers(operations.event_page)
     callbacks = _listed(operations.callbacks)
     callback = _answers(operations.callback)

@@ -40,6 +40,14 @@ def _answers(make: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P], T
     return run
 
 
+def _joined(make: Callable[P, Call[str]]) -> Callable[Concatenate["Client", P], str]:
+    @wraps(make)
+    def run(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> str:
+        return self._run(self._conduct.table(make(*args, **kwargs)))
+
+    return run
+
+
 def _rents(
     make: Callable[P, Call[Rental | Request]],
 ) -> Callable[Concatenate["Client", P], "LiveRental"]:
@@ -138,7 +146,7 @@ class Client:
     balance = _answers(operations.balance)
     account = _answers(operations.account)
     statement = _each(operations.statement)
-    statement_csv = _answers(operations.statement_csv)
+    statement_csv = _joined(operations.statement_csv)
     event_page = _answers(operations.event_page)
     callbacks = _listed(operations.callbacks)
     callback = _answers(operations.callback)

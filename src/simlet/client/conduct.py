@@ -37,6 +37,9 @@ T = TypeVar("T")
 LONG_POLL_S = 50
 """How long one wait is: many proxies end a connection on which nothing came for a minute."""
 
+NEXT_CURSOR = "next-cursor"
+"""The header of a table that goes on."""
+
 _AGAIN = frozenset({429, 502, 503, 504})
 _IDEMPOTENT = frozenset({"GET", "POST"})
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
@@ -147,6 +150,25 @@ class Conduct:
             Problem: the server refused it, or goes on failing.
             Unreachable: no answer came.
         """
+        reply = yield from self._reply(call)
+        return _decoded(call, reply)
+
+    def table(self, call: Call[str]) -> Steps[str]:
+        """All pages of a CSV table as one, with its head once.
+
+        Raises:
+            Problem: the server refused a page; a part of a table is never given.
+            Unreachable: no answer came.
+        """
+        reply = yield from self._reply(call)
+        parts = [_decoded(call, reply)]
+        while cursor := reply.headers.get(NEXT_CURSOR):
+            reply = yield from self._reply(replace(call, query=call.query | {"cursor": cursor}))
+            _, _, rows = _decoded(call, reply).partition("\n")
+            parts.append(rows)
+        return "".join(parts)
+
+    def _reply(self, call: Call[Any]) -> Steps[Reply]:
         # The key is the same in every try: a rental is not rented twice because an answer was lost.
         key = call.key or uuid.uuid4().hex
         headers = {"idempotency-key": key} if call.method == "POST" else {}
@@ -156,7 +178,7 @@ class Conduct:
             if went is None:
                 raise TypeError("a Send is answered with how it went")
             if isinstance(went, Reply) and went.status < 300:
-                return _decoded(call, went)
+                return went
             pause_s = self.pause_s(call, went, tried)
             if pause_s is None:
                 raise _told(went)
@@ -296,7 +318,8 @@ def _told(went: Went) -> SimletError:
 def _worth_another(call: Call[Any], went: Went) -> bool:
     if isinstance(went, Lost):
         return call.method in _IDEMPOTENT or isinstance(went.cause, _NEVER_SENT)
-    if went.status in {502, 504} and call.method not in _IDEMPOTENT:
+    # Any fault may be a change that was done, and only its answer was lost.
+    if went.status != 429 and call.method not in _IDEMPOTENT:
         return False
     return went.passes()
 

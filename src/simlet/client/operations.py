@@ -246,9 +246,12 @@ def statement(
     return Call("GET", "/v1/ledger", Page[Posting], _query(from_=begin, to=end, limit=limit))
 
 
-def statement_csv(*, begin: datetime | None = None, end: datetime | None = None) -> Call[str]:
-    """The statement as a CSV file."""
-    return Call("GET", "/v1/ledger", str, _query(from_=begin, to=end, format="csv"))
+def statement_csv(
+    *, begin: datetime | None = None, end: datetime | None = None, limit: int = 100
+) -> Call[str]:
+    """The whole statement as one CSV file; `limit` is how many rows are fetched at a time."""
+    query = _query(from_=begin, to=end, format="csv", limit=limit)
+    return Call("GET", "/v1/ledger", str, query)
 
 
 def event_page(
@@ -296,7 +299,7 @@ def change_callback(
     """Changes what is named; `failover_url=None` takes it away.
 
     With `rotate_secret` the answer tells a new secret, and the old one signs beside it for
-    `keep_old_secret_s`.
+    `keep_old_secret_s`. Where the answer was lost, rotate again: the one in use still signs.
     """
     named = {
         "url": url,

@@ -49,7 +49,9 @@ class Endpoint:
     Attributes:
         failover_url: takes every other attempt after the first.
         events: the names of the events that it is told, or `*` alone for all.
-        secret: signs every callback; so does the old secret until its time is over.
+        secret: signs every callback.
+        old_secret: signs beside it until its time is over; two with a blank between, the newer
+            one first, where the secret was replaced again meanwhile.
         disabled_reason: `asked`, `gone` (it answered 410) or `failing`.
         failing_since_ms: the first failure after the last success.
         fails_in_row: how many attempts failed since the last success.
@@ -98,7 +100,7 @@ class Endpoint:
         return self.events == (ALL_EVENTS,) or kind.value in self.events
 
     def old_secret_at(self, now_ms: int) -> str | None:
-        """The second secret that signs, while it does."""
+        """What else signs, while it does; see `old_secret`."""
         until_ms = self.old_secret_until_ms
         return self.old_secret if until_ms is not None and now_ms < until_ms else None
 

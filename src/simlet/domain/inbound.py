@@ -157,3 +157,11 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def with_storable_text(message: Inbound) -> Inbound:
+    """A message whose sender and text every database can keep; mostly the same one."""
+    sender, text = storable(message.sender), storable(message.text)
+    if sender == message.sender and text == message.text:
+        return message
+    return message._replace(sender=sender, text=text)

@@ -5,9 +5,12 @@ certain about the network, and is only a filter on the number's digits.
 """
 
 import re
+from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from simlet.domain.errors import invalid
+from simlet.domain.phone import NATIONAL_DIGITS
 
 FIRST_NETWORKS: tuple[tuple[int, str], ...] = (
     (1, "MOBIFONE"),
@@ -19,6 +22,7 @@ FIRST_NETWORKS: tuple[tuple[int, str], ...] = (
 """The networks every installation starts with; the ids are part of the first API."""
 
 CELL_DIGITS = 2
+_DIGITS = "0123456789"
 _PREFIX = re.compile(r"0?([1-9]\d{0,8})")
 _NETWORK_NAME = re.compile(r"[A-Z0-9][A-Z0-9 ._-]{0,31}")
 
@@ -48,8 +52,8 @@ class Filters(NamedTuple):
 
     @property
     def unwanted_cells(self) -> tuple[str, ...]:
-        """The two-digit prefixes of which no number fits."""
-        short = (one for one in self.unwanted if len(one) <= CELL_DIGITS)
+        """The two-digit prefixes of which no number fits, named whole or piece by piece."""
+        short = (one for one in _put_together(self.unwanted) if len(one) <= CELL_DIGITS)
         return tuple(sorted({cell for one in short for cell in _cells(one)}))
 
     @property
@@ -64,17 +68,40 @@ class Filters(NamedTuple):
         long = all(len(one) > CELL_DIGITS for one in self.wanted)
         return self.wanted if long else ()
 
+    def number_test(self) -> Callable[[str], bool]:
+        """Tells of numbers, as their nine digits, whether they fit the prefixes."""
+        is_wanted, is_unwanted = _starts_with(self.wanted), _starts_with(self.unwanted)
+        if not self.wanted:
+            return lambda digits: not is_unwanted(digits)
+        return lambda digits: is_wanted(digits) and not is_unwanted(digits)
+
     def fits_number(self, digits: str) -> bool:
         """Whether a number, as its nine digits, fits the prefixes."""
-        if self.wanted and not digits.startswith(self.wanted):
-            return False
-        return not (self.unwanted and digits.startswith(self.unwanted))
+        return self.number_test()(digits)
 
 
 def _cells(prefix: str) -> tuple[str, ...]:
     if len(prefix) >= CELL_DIGITS:
         return (prefix[:CELL_DIGITS],)
-    return tuple(prefix + digit for digit in "0123456789")
+    return tuple(prefix + digit for digit in _DIGITS)
+
+
+def _put_together(prefixes: tuple[str, ...]) -> set[str]:
+    """The prefixes, and those of which each further digit is among them."""
+    whole = set(prefixes)
+    for digits in range(NATIONAL_DIGITS, CELL_DIGITS, -1):
+        found = Counter(one[:-1] for one in whole if len(one) == digits)
+        whole |= {one for one, count in found.items() if count == len(_DIGITS)}
+    return whole
+
+
+def _starts_with(prefixes: tuple[str, ...]) -> Callable[[str], bool]:
+    """Tells whether digits start with one of the prefixes: as fast for thousands as for ten."""
+    by_length: dict[int, set[str]] = {}
+    for one in prefixes:
+        by_length.setdefault(len(one), set()).add(one)
+    sets = tuple(by_length.items())
+    return lambda digits: any(digits[:length] in some for length, some in sets)
 
 
 def parse_prefix(text: str, name: str) -> str:

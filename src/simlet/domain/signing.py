@@ -73,9 +73,10 @@ def webhook_headers(
 ) -> dict[str, str]:
     """The three headers of Standard Webhooks 1.0.0; arguments and errors as `sign_webhook`.
 
-    While a secret is replaced by another, both sign: either verifies.
+    While a secret is replaced by another, both sign: either verifies. `old_secret` may be several,
+    with blanks between.
     """
-    secrets = [secret] if old_secret is None else [secret, old_secret]
+    secrets = [secret, *(old_secret or "").split()]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(at_s),

@@ -1,5 +1,6 @@
 """Manage endpoints: add, show, change, remove, test; post events again; one for a rental's own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from simlet.domain.endpoint import (
@@ -30,8 +31,8 @@ from simlet.store.sql import Tx
 
 MOST_REPLAYED = 1000
 MOST_SEARCHED = 5000
-"""Whoever searches holds up every other writer."""
-_PAGE = 500
+MOST_READ = 100_000
+"""Of those that are near a stretch only the times are looked at."""
 _UNEVEN_MS = 600_000
 """Clocks are set, and transactions overlap: so far may the order of times differ from that of
 numbers."""
@@ -54,7 +55,8 @@ class EndpointChange:
     Attributes:
         no_failover: takes the failover address away.
         new_secret: signs from now on.
-        keep_old_secret_s: so long the secret before signs as well.
+        keep_old_secret_s: so long the secret before signs as well, and the oldest that still
+            does; 0 ends them all.
     """
 
     url: str | None = None
@@ -158,8 +160,13 @@ def _rotated(known: Endpoint, secret: str, keep_s: int, now_ms: int) -> Endpoint
         raise invalid("keep_old_secret_s", f"expected 0 to {LONGEST_OLD_SECRET_S} s")
     if keep_s == 0:
         return replace(known, secret=secret, old_secret=None, old_secret_until_ms=None)
-    until_ms = now_ms + keep_s * 1000
-    return replace(known, secret=secret, old_secret=known.secret, old_secret_until_ms=until_ms)
+    still = known.old_secret_at(now_ms)
+    olds, until_ms = [known.secret], now_ms + keep_s * 1000
+    if still is not None and known.old_secret_until_ms is not None:
+        # Where the answer to a rotation was lost, the dealer has nothing but the oldest.
+        olds.append(still.rpartition(" ")[2])
+        until_ms = max(until_ms, known.old_secret_until_ms)
+    return replace(known, secret=secret, old_secret=" ".join(olds), old_secret_until_ms=until_ms)
 
 
 def _switched(tx: Tx, known: Endpoint, *, active: bool, now_ms: int) -> Endpoint:
@@ -215,9 +222,13 @@ def send_test(tx: Tx, account_id: int, endpoint_id: int, now_ms: int) -> EventDe
 
 def _active(tx: Tx, account_id: int, endpoint_id: int) -> Endpoint:
     known = _endpoint(tx, account_id, endpoint_id)
+    _check_active(known)
+    return known
+
+
+def _check_active(known: Endpoint) -> None:
     if known.state is not EndpointState.ACTIVE:
         raise Refused(CALLBACK_IS_DISABLED)
-    return known
 
 
 def replay_event(tx: Tx, account_id: int, endpoint_id: int, seq: int, now_ms: int) -> int:
@@ -238,48 +249,53 @@ def replay_event(tx: Tx, account_id: int, endpoint_id: int, seq: int, now_ms: in
     return 1
 
 
-def replay_between(
-    tx: Tx, account_id: int, endpoint_id: int, from_ms: int, to_ms: int, now_ms: int
-) -> int:
-    """Posts again what an endpoint was, or would have been, told of a stretch of time.
+def find_between(
+    tx: Tx, account_id: int, endpoint_id: int, from_ms: int, to_ms: int
+) -> list[LoggedEvent]:
+    """What an endpoint was, or would have been, told of a stretch of time, in order; a read.
 
-    `from_ms` is included, `to_ms` is not.
-
-    Returns:
-        How many events those are.
+    So it holds up nobody who writes; `replay_found` posts it again. `from_ms` is included, `to_ms`
+    is not. What a clock wrote down that was set by more than `_UNEVEN_MS` may be left out.
 
     Raises:
-        Refused: INVALID (also for more than `MOST_REPLAYED` events, and for a stretch in which
-            more than `MOST_SEARCHED` happened), CALLBACK_UNKNOWN, CALLBACK_IS_DISABLED.
+        Refused: INVALID (also for more than `MOST_REPLAYED` events, and for a stretch in which more
+            than `MOST_SEARCHED`, or near which more than `MOST_READ` happened), CALLBACK_UNKNOWN,
+            CALLBACK_IS_DISABLED.
     """
-    endpoint = _active(tx, account_id, endpoint_id)
+    _check_active(show_endpoint(tx, account_id, endpoint_id))
     if from_ms >= to_ms:
         raise invalid("to", "expected a time after `from`")
-    found: list[LoggedEvent] = []
-    searched = 0
-    after = past_events.seq_before(tx, from_ms - _UNEVEN_MS)
-    while page := events.events_of_account(tx, account_id, after, _PAGE, DEALER_EVENTS):
-        within = [one for one in page if from_ms <= one.at_ms < to_ms]
-        searched += len(within)
-        if searched > MOST_SEARCHED:
-            raise invalid(
-                "to", f"expected a range in which at most {MOST_SEARCHED} events happened"
-            )
-        found += [event for event, told in find_endpoints(tx, within) if _is_among(endpoint, told)]
-        if len(found) > MOST_REPLAYED:
-            raise invalid("to", f"expected a range with at most {MOST_REPLAYED} events")
-        if page[-1].at_ms > to_ms + _UNEVEN_MS:
-            break
-        after = page[-1].seq
-    _queue_again(tx, endpoint, found, now_ms)
-    return len(found)
+    near = past_events.near(tx, from_ms - _UNEVEN_MS, to_ms + _UNEVEN_MS)
+    if past_events.count_events(tx, account_id, near, MOST_READ + 1) > MOST_READ:
+        raise invalid("to", f"expected a range near which at most {MOST_READ} events happened")
+    within = past_events.events_between(
+        tx, account_id, near, from_ms, to_ms, DEALER_EVENTS, MOST_SEARCHED + 1
+    )
+    if len(within) > MOST_SEARCHED:
+        raise invalid("to", f"expected a range in which at most {MOST_SEARCHED} events happened")
+    told = find_endpoints(tx, within)
+    found = [event for event, all_told in told if any(one.id == endpoint_id for one in all_told)]
+    if len(found) > MOST_REPLAYED:
+        raise invalid("to", f"expected a range with at most {MOST_REPLAYED} events")
+    return found
 
 
-def _is_among(endpoint: Endpoint, told: list[Endpoint]) -> bool:
-    return any(one.id == endpoint.id for one in told)
+def replay_found(
+    tx: Tx, account_id: int, endpoint_id: int, found: Sequence[LoggedEvent], now_ms: int
+) -> int:
+    """Posts again what `find_between` found; how many events those are.
+
+    Raises:
+        Refused: CALLBACK_UNKNOWN, CALLBACK_IS_DISABLED.
+    """
+    endpoint = _active(tx, account_id, endpoint_id)
+    # Its format may have been changed meanwhile.
+    told = [one for one in found if endpoint.can_tell(one.kind)]
+    _queue_again(tx, endpoint, told, now_ms)
+    return len(told)
 
 
-def _queue_again(tx: Tx, endpoint: Endpoint, told: list[LoggedEvent], now_ms: int) -> None:
+def _queue_again(tx: Tx, endpoint: Endpoint, told: Sequence[LoggedEvent], now_ms: int) -> None:
     for event in told:
         callbacks.add_again(tx, callback_of(event, endpoint, now_ms))
     if told:

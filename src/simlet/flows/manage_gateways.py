@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from simlet.domain.errors import GATEWAY_EXISTS, GATEWAY_UNKNOWN, Refused, invalid
 from simlet.domain.events import Event, EventKind
-from simlet.store import events, gateway_health, gateways
+from simlet.store import events, gateway_health, gateways, lines
 from simlet.store.gateway_health import Connection
 from simlet.store.gateways import Gateway, Settings
 from simlet.store.sql import Tx
@@ -67,19 +68,29 @@ def rotate_secret(tx: Tx, name: str, secret_hash: bytes, now_ms: int) -> None:
     _tell(tx, EventKind.GATEWAY_CHANGED, found.id, now_ms, what="secret")
 
 
-def remove_gateway(tx: Tx, name: str, now_ms: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A gateway that was removed: what it is called from now on, and how many lines it leaves."""
+
+    name: str
+    lines: int
+
+
+def remove_gateway(tx: Tx, name: str, now_ms: int) -> Removed:
     """Removes a gateway; its lines leave the pool as those of one that is down.
 
-    They come back when another gateway sees their SIMs. What it had brought in stays as it is.
+    They come back when another gateway sees their SIMs, or is given them. What it had brought in
+    stays as it is.
 
     Raises:
         Refused: GATEWAY_UNKNOWN.
     """
     found = _gateway(tx, name)
-    gateways.remove_gateway(tx, found, now_ms)
+    name_now = gateways.remove_gateway(tx, found, now_ms)
     down = Connection(up=False, changed_at_ms=now_ms)
     gateway_health.set_connection(tx, found.id, down, "it was removed", now_ms)
     _tell(tx, EventKind.GATEWAY_REMOVED, found.id, now_ms)
+    return Removed(name_now, lines.count_of_gateway(tx, found.id))
 
 
 def _gateway(tx: Tx, name: str) -> Gateway:

@@ -124,7 +124,7 @@ def _gateway_id(tx: Tx, name: str | None) -> int | None:
 
 
 def known_rows(tx: Tx, rows: Sequence[tuple[int, NewLine]]) -> list[BadRow]:
-    """The rows whose ICCID or number a line has already."""
+    """The rows whose ICCID or number a line in use has already."""
     iccids = lines.known_iccids(tx, [line.iccid for _, line in rows])
     numbers = lines.known_numbers(tx, [line.number for _, line in rows])
     if not iccids and not numbers:
@@ -141,7 +141,8 @@ def known_rows(tx: Tx, rows: Sequence[tuple[int, NewLine]]) -> list[BadRow]:
 def retire_line(tx: Tx, number: str, now_ms: int) -> None:
     """Takes a line out of every service's stock for good.
 
-    What comes in on it from now on is kept in quarantine; a rental that waits on it expires.
+    What comes in on it from now on is kept in quarantine; a rental that waits on it expires. Its
+    SIM and its number may be imported again, as another line.
 
     Raises:
         Refused: INVALID, LINE_UNKNOWN.

@@ -42,7 +42,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSim:
-    """A SIM that no line has."""
+    """A SIM that no line in use has."""
 
     gateway_id: int
     port: str
@@ -75,13 +75,11 @@ class _Seen:
     @property
     def counts(self) -> bool:
         """Whether the gateway may speak for the line."""
-        return not self.line.retired and (
-            self.takes or self.line.gateway_id in {None, self.gateway_id}
-        )
+        return self.takes or self.line.gateway_id in {None, self.gateway_id}
 
 
 def note_reports(tx: Tx, told: Sequence[Told], rules: Rules, now_ms: int) -> list[UnknownSim]:
-    """Records what gateways told; the SIMs among it that no line has.
+    """Records what gateways told; the SIMs among it that no line in use has.
 
     What a gateway told before it was removed does not count any more.
     """

@@ -8,6 +8,7 @@ from simlet.domain.inbound import (
     part_to_bytes,
     source_key,
     storable,
+    with_storable_text,
 )
 from simlet.flows.join import join
 from simlet.flows.keep import (
@@ -42,6 +43,7 @@ def receive_message(
     inbound: Inbound,
     now_ms: int,
     reading: Reading | None = None,
+    came_at_ms: int | None = None,
     *,
     any_line: bool = False,
 ) -> Receipt:
@@ -53,20 +55,28 @@ def receive_message(
     a long message waits for the others. What comes through a gateway to a line that is another
     one's is kept in quarantine, unless the gateway may speak for `any_line`. `reading` is what
     `read_message` gave; without it that is done now.
+
+    What came before, at `came_at_ms`, and could not be written then is owned by the rental that
+    was open then; all that comes of it happens, and is written down, at `now_ms`.
     """
+    if came_at_ms is None or came_at_ms > now_ms:
+        came_at_ms = now_ms
     line = lines.receiving_line(tx, inbound.to, inbound.iccid)
     # A SIM's own identity says where it is plugged in; a number alone, anybody may name.
     foreign = not any_line and not inbound.has_sim and _is_foreign(line, gateway_id)
     if foreign or inbound.damaged or inbound.part is None:
         if reading is None or inbound.part is not None:
             reading = read_message(inbound)
-        owner = _owner(tx, line, inbound, now_ms, foreign=foreign)
-        return keep(tx, gateway_id, inbound, reading, line, owner, now_ms)
-    return _take_part(tx, gateway_id, inbound, inbound.part, line, now_ms)
+        # Nobody will join what stands alone: half a character is none.
+        inbound = with_storable_text(inbound)
+        earlier_ms = came_at_ms if came_at_ms < now_ms else None
+        owner = _owner(tx, line, inbound, now_ms, earlier_ms, foreign=foreign)
+        return keep(tx, gateway_id, inbound, reading, line, owner, now_ms, earlier_ms)
+    return _take_part(tx, gateway_id, inbound, inbound.part, line, came_at_ms, now_ms)
 
 
-def receive_read(tx: Tx, one: tuple[int, Inbound, int, Reading]) -> Receipt:
-    """`receive_message` for a message of a gateway that came at a time, and was read before."""
+def receive_read(tx: Tx, one: tuple[int, Inbound, int, Reading, int]) -> Receipt:
+    """`receive_message` for a message of a gateway that was read before, and when it came."""
     return receive_message(tx, *one)
 
 
@@ -75,12 +85,20 @@ def _is_foreign(line: ReceivingLine | None, gateway_id: int) -> bool:
 
 
 def _owner(
-    tx: Tx, line: ReceivingLine | None, inbound: Inbound, now_ms: int, *, foreign: bool
+    tx: Tx,
+    line: ReceivingLine | None,
+    inbound: Inbound,
+    now_ms: int,
+    earlier_ms: int | None,
+    *,
+    foreign: bool,
 ) -> Owner:
     if foreign:
         return Owner(None, Quarantine.OTHER_GATEWAY)
     if inbound.damaged:
         return Owner(None, Quarantine.DAMAGED)
+    if earlier_ms is not None:
+        return find_owner(tx, line, inbound, earlier_ms, ended_too=True)
     return find_owner(tx, line, inbound, now_ms, ended_too=inbound.sent_at_ms is not None)
 
 
@@ -90,29 +108,29 @@ def _take_part(
     inbound: Inbound,
     part: Part,
     line: ReceivingLine | None,
+    came_at_ms: int,
     now_ms: int,
 ) -> Receipt:
     to, sender = number_of(inbound, line), storable(inbound.sender)
     body = part_to_bytes(inbound.text)
     new = KeptPart(part.number, body, inbound.sent_at_ms, source_key(inbound))
-    begun = parts.long_messages_of(tx, to, sender, part, now_ms - PARTS_WITHIN_MS)
+    begun = parts.long_messages_of(tx, to, sender, part, came_at_ms - PARTS_WITHIN_MS)
     known = [(one, parts.parts_of(tx, one.id)) for one in begun]
     for one, kept in known:
-        if _is_repeated(one, kept.get(part.number), new, now_ms):
+        if _is_repeated(one, kept.get(part.number), new, came_at_ms):
             return Receipt(one.message_id, duplicate=True)
     for one, kept in known:
         if one.state == "open" and part.number not in kept and _is_of(kept, new):
             return _add(tx, one, kept, new, now_ms)
     # A reference may be any sender's only one: behind a newer message an older one stays as it is.
-    if known and _may_complete(tx, line, *known[-1], new, now_ms):
+    if known and _may_complete(tx, line, *known[-1], new, came_at_ms):
         return _add(tx, *known[-1], new, now_ms)
-    return _add(
-        tx, parts.add_long_message(tx, gateway_id, to, sender, part, now_ms), {}, new, now_ms
-    )
+    begins = parts.add_long_message(tx, gateway_id, to, sender, part, came_at_ms)
+    return _add(tx, begins, {}, new, now_ms)
 
 
 def _is_repeated(
-    long_message: LongMessage, kept: KeptPart | None, new: KeptPart, now_ms: int
+    long_message: LongMessage, kept: KeptPart | None, new: KeptPart, came_at_ms: int
 ) -> bool:
     if kept is None or kept.body != new.body or kept.sent_at_ms != new.sent_at_ms:
         return False
@@ -121,7 +139,7 @@ def _is_repeated(
     if new.source_key is not None and kept.source_key is not None:
         return new.source_key == kept.source_key
     # References come round again, and so may texts: only nearness tells.
-    return now_ms - long_message.began_at_ms <= REPEATED_WITHIN_MS
+    return came_at_ms - long_message.began_at_ms <= REPEATED_WITHIN_MS
 
 
 def _may_complete(
@@ -130,7 +148,7 @@ def _may_complete(
     long_message: LongMessage,
     kept: dict[int, KeptPart],
     new: KeptPart,
-    now_ms: int,
+    came_at_ms: int,
 ) -> bool:
     """Whether a late part belongs to a message that was given up.
 
@@ -139,7 +157,7 @@ def _may_complete(
     """
     if long_message.state != "incomplete" or new.number in kept or not _is_of(kept, new):
         return False
-    if new.sent_at_ms is None and now_ms - long_message.began_at_ms > LATE_WITHIN_MS:
+    if new.sent_at_ms is None and came_at_ms - long_message.began_at_ms > LATE_WITHIN_MS:
         return False
     if line is None or long_message.message_id is None:
         return True

@@ -98,9 +98,10 @@ def message_timeline(tx: Tx, message_id: int) -> list[TimelineEntry]:
     withheld = message.rental_id is not None and message_id in _withheld(tx, message.rental_id)
     entries = list(_of_message(message, withheld=withheld, for_operator=True))
     if message.rental_id is None and message.line_id is not None:
-        sent_at_ms = message.sent_at_ms or message.came_at_ms or message.kept_at_ms
+        came_at_ms = message.came_at_ms or message.kept_at_ms
+        sent_at_ms = message.sent_at_ms or came_at_ms
         for one in timeline.uses_of_line(
-            tx, message.line_id, sent_at_ms - ENDED_LATELY_MS, message.kept_at_ms
+            tx, message.line_id, sent_at_ms - ENDED_LATELY_MS, came_at_ms
         ):
             entries += _of_use(one)
     return _in_order(entries)

@@ -8,6 +8,7 @@ from simlet.domain.request import LineRequest, RequestState
 from simlet.store import details, requests
 from simlet.store.details import MessageDetail, RentalDetail
 from simlet.store.events import LoggedEvent
+from simlet.store.rental_views import RentalView
 from simlet.store.sql import Tx
 
 _STATES = {
@@ -38,11 +39,18 @@ class EventDetail:
 
     @property
     def code_of(self) -> int | None:
-        """The rental whose code it tells; None when it tells none."""
+        """The rental of which it tells what a message said; None when it tells nothing of that."""
         answered = self.event.kind is EventKind.RENTAL_RECEIVED
         told = self.rental if answered else self.message
-        tells = told is not None and (told.code or told.has_recording)
-        return self.event.rental_id if tells else None
+        return self.event.rental_id if told is not None and is_read(told) else None
+
+
+def is_read(told: RentalDetail | RentalView | MessageDetail) -> bool:
+    """Whether who is told this reads a code, a text, or where a recording is."""
+    if not isinstance(told, MessageDetail) and told.state is not RentalState.RECEIVED:
+        return False
+    # Of what was erased the text is None; that of a call without words is empty.
+    return told.text is not None and bool(told.code or told.text or told.has_recording)
 
 
 def tell_event(tx: Tx, event: LoggedEvent) -> EventDetail:

@@ -164,8 +164,10 @@ class _Delivery:
         _log.error("message_not_kept", gateway=self.name, messages=kept.count(False))
         return [Fate.KEPT if one else Fate.FAILED for one in kept]
 
-    async def _written(self, messages: list[Inbound], now_ms: int) -> list[Outcome]:
-        return await _written(self.runtime, [(self.gateway_id, one, now_ms) for one in messages])
+    async def _written(self, messages: list[Inbound], came_at_ms: int) -> list[Outcome]:
+        return await _written(
+            self.runtime, [(self.gateway_id, one, came_at_ms) for one in messages]
+        )
 
     def _fates(self, outcomes: list[Outcome]) -> list[Fate]:
         return [self._fate(one) for one in outcomes]
@@ -276,31 +278,27 @@ class Drain:
         return [tried[place] for place in range(len(batch))]
 
     async def _written(self, batch: list[Spooled]) -> list[Outcome]:
-        now_ms = self.runtime.clock.now_ms()
-        return await _written(self.runtime, [_as_it_came(one.arrival, now_ms) for one in batch])
+        arrivals = [one.arrival for one in batch]
+        return await _written(
+            self.runtime, [(one.gateway_id, one.inbound, one.came_at_ms) for one in arrivals]
+        )
 
 
 async def _written(runtime: Runtime, many: list[_Handed]) -> list[Outcome]:
-    """What became of each in the database; it raises only when it is cancelled."""
+    """What became of each in the database; it raises only when it is cancelled.
+
+    Each reaches the rental that was open when it came, and none that began later. What comes of it
+    has the time at which it is written: the event log and the books do not change behind readers.
+    """
+    now_ms = runtime.clock.now_ms()
     try:
-        read = [(*one, read_message(one[1])) for one in many]
+        read = [
+            (gateway_id, inbound, now_ms, read_message(inbound), came_at_ms)
+            for gateway_id, inbound, came_at_ms in many
+        ]
         return await runtime.db.write_all(receive_read, read)
     except Exception as error:  # noqa: BLE001 - every message's fate says so
         return [Raised(error) for _ in many]
-
-
-def _as_it_came(arrival: Arrival, now_ms: int) -> _Handed:
-    """An arrival out of the spool: what has no stamp was sent when it came, and not now.
-
-    So it reaches the rental that was open then, and none that began later. A time ahead of the
-    clock was told by one that has been set back since. A part stays as it is: by its stamp, too, it
-    is known when it is written again.
-    """
-    came_at_ms = min(arrival.came_at_ms, now_ms)
-    inbound = arrival.inbound
-    if inbound.sent_at_ms is None and inbound.part is None:
-        inbound = inbound._replace(sent_at_ms=came_at_ms)
-    return arrival.gateway_id, inbound, came_at_ms
 
 
 def _is_fault(outcome: Outcome) -> TypeGuard[Raised]:

@@ -1,6 +1,5 @@
 """The kinds of equipment that simlet can speak to."""
 
-from simlet.domain.errors import invalid
 from simlet.gateways.contract import DriverKind
 from simlet.gateways.drivers import android, gammu, http, modem, simulator, smpp, twilio, webhook
 
@@ -17,14 +16,3 @@ KINDS: dict[str, DriverKind] = {
         webhook.KIND,
     )
 }
-
-
-def kind_named(name: str) -> DriverKind:
-    """The kind of a name.
-
-    Raises:
-        Refused: INVALID.
-    """
-    if name not in KINDS:
-        raise invalid("kind", "expected " + " or ".join(sorted(KINDS)))
-    return KINDS[name]

@@ -112,8 +112,7 @@ class Supervisor:
             answer = _refused(415, "Content-Encoding: expected a body that is not compressed")
         else:
             answer = await self._answer_in_time(name, driver, request)
-        if answer.status in REFUSALS:
-            self._note_refusal(name, answer)
+        self.note_refusal(name, answer)
         return answer
 
     async def _refresh(self, name: str) -> None:
@@ -132,9 +131,12 @@ class Supervisor:
         self._drivers.pop(name, None)
         self._made_of.pop(name, None)
 
-    def _note_refusal(self, name: str, answer: HttpAnswer) -> None:
+    def note_refusal(self, name: str, answer: HttpAnswer) -> None:
         """Tells the operator of what was not taken, and not each time of one that keeps asking."""
         now_s, status = self.runtime.clock.monotonic_s(), answer.status
+        # Names that no gateway has are as many as somebody likes.
+        if status not in REFUSALS or name not in self._drivers:
+            return
         if now_s >= self._noted_until_s.get((name, status), 0.0):
             self._noted_until_s[name, status] = now_s + NOTE_AGAIN_S
             _log.warning("request_refused", gateway=name, status=status, reason=answer.reason)

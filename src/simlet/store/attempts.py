@@ -23,10 +23,6 @@ _OF_ENDPOINT = Sql(
     "JOIN callbacks c ON c.id = a.callback_id WHERE a.endpoint_id = :endpoint_id "
     "AND a.id < :before_id ORDER BY a.id DESC LIMIT :limit"
 )
-_OF_RENTAL = Sql(
-    f"SELECT {_FIELDS} FROM callbacks c "
-    "JOIN callback_attempts a ON a.callback_id = c.id WHERE c.rental_id = :rental_id ORDER BY a.id"
-)
 _ERASE = Sql(f"DELETE FROM callback_attempts WHERE callback_id IN {_IDS}")
 _FORGET = Sql(
     "UPDATE callback_attempts SET answer = NULL WHERE id IN (SELECT id FROM callback_attempts "
@@ -96,12 +92,6 @@ def add_attempt(
 def attempts_of_endpoint(tx: Tx, endpoint_id: int, before_id: int, limit: int) -> list[Attempt]:
     """Attempts at an endpoint, newest first."""
     rows = tx.rows(_OF_ENDPOINT, endpoint_id=endpoint_id, before_id=before_id, limit=limit)
-    return [Attempt(*row) for row in rows]
-
-
-def attempts_of_rental(tx: Tx, rental_id: int) -> list[Attempt]:
-    """Attempts to tell what happened to a rental, in the order they ended."""
-    rows = tx.rows(_OF_RENTAL, rental_id=rental_id)
     return [Attempt(*row) for row in rows]
 
 

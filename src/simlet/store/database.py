@@ -85,13 +85,23 @@ class Database:
     async def read(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
     ) -> T:
-        """Runs a flow that only reads; it never waits for writers."""
+        """Runs a flow that only reads; it never waits for writers.
+
+        Raises:
+            Refused: what the flow refused with.
+            DatabaseFault: the database failed, whichever it is.
+        """
         return cast(T, await self.engine.read(Call(flow, args, inputs)))
 
     async def glance(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
     ) -> T:
-        """Runs a flow that only reads a few rows by key: the path of polls."""
+        """Runs a flow that only reads a few rows by key: the path of polls.
+
+        Raises:
+            Refused: what the flow refused with.
+            DatabaseFault: the database failed, whichever it is.
+        """
         return cast(T, await self.engine.glance(Call(flow, args, inputs)))
 
     async def watch(self) -> Watch:

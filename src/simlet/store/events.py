@@ -25,22 +25,18 @@ _NUMBER = Sql(
     "+ row_number() OVER (ORDER BY e.id) AS seq FROM events e WHERE e.seq IS NULL) n "
     "WHERE events.id = n.id"
 )
-_AFTER = Sql(
-    "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events "
-    "WHERE seq > :after ORDER BY seq LIMIT :limit"
-)
+FIELDS = "seq, kind, at_ms, account_id, rental_id, message_id, data"
+_AFTER = Sql(f"SELECT {FIELDS} FROM events WHERE seq > :after ORDER BY seq LIMIT :limit")
 _TRACES = Sql(
     "SELECT seq, kind, account_id, rental_id, data FROM events "
     "WHERE seq > :after ORDER BY seq LIMIT :limit"
 )
 _OF_ACCOUNT = Sql(
-    "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events "
+    f"SELECT {FIELDS} FROM events "
     "WHERE account_id = :account_id AND seq > :after AND kind IN {texts} "
     "ORDER BY seq LIMIT :limit"
 )
-_BY_SEQ = Sql(
-    "SELECT seq, kind, at_ms, account_id, rental_id, message_id, data FROM events WHERE seq = :seq"
-)
+_BY_SEQ = Sql(f"SELECT {FIELDS} FROM events WHERE seq = :seq")
 _LAST = Sql("SELECT max(seq) FROM events")
 _CURSOR = Sql("SELECT seq FROM cursors WHERE name = :name {for_update}")
 _POSITION = Sql("SELECT seq FROM cursors WHERE name = :name")
@@ -105,7 +101,7 @@ def number_events(tx: Tx) -> int:
 
 def events_after(tx: Tx, after: int, limit: int) -> list[LoggedEvent]:
     """Events with higher numbers, in order."""
-    return [_logged(row) for row in tx.rows(_AFTER, after=after, limit=limit)]
+    return [logged_event(row) for row in tx.rows(_AFTER, after=after, limit=limit)]
 
 
 def events_of_account(
@@ -114,13 +110,13 @@ def events_of_account(
     """Events of an account with higher numbers, of some kinds, in order."""
     named = msgspec.json.encode([kind.value for kind in kinds]).decode()
     rows = tx.rows(_OF_ACCOUNT, account_id=account_id, after=after, limit=limit, texts=named)
-    return [_logged(row) for row in rows]
+    return [logged_event(row) for row in rows]
 
 
 def event_by_seq(tx: Tx, seq: int) -> LoggedEvent | None:
     """The event of a number; None when it was not given yet."""
     row = tx.row(_BY_SEQ, seq=seq)
-    return None if row is None else _logged(row)
+    return None if row is None else logged_event(row)
 
 
 def traces_after(tx: Tx, after: int, limit: int) -> list[Trace]:
@@ -134,7 +130,8 @@ def _trace(row: Row) -> Trace:
     return Trace(row[0], kind, row[2], row[3], request_id)
 
 
-def _logged(row: Row) -> LoggedEvent:
+def logged_event(row: Row) -> LoggedEvent:
+    """The event of a row of `FIELDS`."""
     return LoggedEvent(
         seq=row[0],
         kind=EventKind(row[1]),

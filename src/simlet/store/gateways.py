@@ -22,6 +22,7 @@ _REMOVE = Sql(
     "removed_at_ms = :now_ms WHERE id = :id"
 )
 _REMOVED = Sql("SELECT id FROM gateways WHERE removed_at_ms IS NOT NULL")
+_ID_OF_ANY = Sql("SELECT id FROM gateways WHERE name = :name")
 _EXPECTED = Sql(
     "SELECT r.number, s.name, s.senders FROM rentals r "
     "JOIN lines l ON l.id = r.line_id JOIN services s ON s.id = r.service_id "
@@ -66,6 +67,12 @@ def gateway_by_name(tx: Tx, name: str) -> Gateway | None:
     return None if row is None else _gateway(row)
 
 
+def id_of_any(tx: Tx, name: str) -> int | None:
+    """The id of a gateway by its name, or of a removed one by what its name is now."""
+    row = tx.row(_ID_OF_ANY, name=name)
+    return None if row is None else row[0]
+
+
 def lock_gateway(tx: Tx, name: str) -> Gateway | None:
     """As `gateway_by_name`; no other transaction changes it until this one ends."""
     row = tx.row(_LOCK, name=name)
@@ -101,13 +108,14 @@ def set_secret(tx: Tx, gateway_id: int, secret_hash: bytes) -> None:
     tx.run(_SET_SECRET, id=gateway_id, secret_hash=secret_hash)
 
 
-def remove_gateway(tx: Tx, gateway: Gateway, now_ms: int) -> None:
+def remove_gateway(tx: Tx, gateway: Gateway, now_ms: int) -> str:
     """Removes a gateway: messages still tell that they came through it, and no more is left.
 
-    Its name becomes one that no gateway can be given, so that it is free for another.
+    Its name becomes one that no gateway can be given, so that it is free for another; that name.
     """
     name = f"{gateway.name[:_NAME_STAYS]}~{gateway.id}"
     tx.run(_REMOVE, id=gateway.id, name=name, settings="{}", now_ms=now_ms)
+    return name
 
 
 def removed_gateways(tx: Tx) -> set[int]:

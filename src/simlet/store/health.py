@@ -20,7 +20,8 @@ _FIRST_OF_DAY = (
     "OR (q.at_ms = p.at_ms AND q.rental_id < p.rental_id)) WHERE p.rental_id = e.rental_id)"
 )
 _EVENTS = Sql(
-    "SELECT e.seq, e.kind, e.at_ms, m.gateway_id, m.line_id, m.quarantine, "
+    # A line was heard when its message came, and not when that was taken out of the spool.
+    "SELECT e.seq, e.kind, coalesce(m.came_at_ms, e.at_ms), m.gateway_id, m.line_id, m.quarantine, "
     "r.line_id, l.gateway_id, r.created_at_ms, r.price_dong, r.state "
     "FROM (SELECT seq, kind, at_ms, rental_id, message_id FROM events "
     "WHERE seq > :after AND seq <= :last AND kind IN ('message.kept', 'message.quarantined', "
@@ -39,7 +40,7 @@ _STANDING = (
     "LEFT JOIN gateway_health g ON g.gateway_id = l.gateway_id "
 )
 _BY_IDS = Sql(f"{_STANDING} WHERE l.id IN {_IDS} ORDER BY l.id")
-_BY_ICCIDS = Sql(f"{_STANDING} WHERE l.iccid IN {{texts}}")
+_BY_ICCIDS = Sql(f"{_STANDING} WHERE l.iccid IN {{texts}} AND l.state <> 'retired'")
 _BY_NUMBERS = Sql(f"{_STANDING} WHERE l.number IN {{texts}} AND l.state <> 'retired'")
 _BY_PORTS = Sql(
     f"{_STANDING} WHERE l.gateway_id = :gateway_id AND l.state <> 'retired' AND h.port IN {{texts}}"
@@ -95,13 +96,23 @@ _SET_REPORTS = Sql(
     "seen_at_ms = coalesce(excluded.seen_at_ms, line_health.seen_at_ms), "
     "probe_at_ms = excluded.probe_at_ms"
 )
-_ATTACH = Sql(f"UPDATE lines SET gateway_id = :gateway_id WHERE id IN {_IDS}")
+_ATTACH = Sql(f"UPDATE lines SET gateway_id = CAST(:gateway_id AS BIGINT) WHERE id IN {_IDS}")
+
+# What the gateway before told of a line is worth nothing now. A line that rests is looked at as
+# well: so it has its probation with the gateway that it has now.
+_LOOK_ANEW = Sql(
+    "INSERT INTO line_health (line_id, probe_at_ms) "
+    "SELECT CAST(value ->> 0 AS BIGINT), CAST(:at_ms AS BIGINT) FROM {table} WHERE TRUE "
+    "ON CONFLICT (line_id) DO UPDATE SET port = NULL, reception = NULL, signal_dbm = NULL, "
+    "probe_at_ms = excluded.probe_at_ms"
+)
 
 
 class WatchedEvent(NamedTuple):
     """What the event log tells of lines and gateways.
 
     Attributes:
+        at_ms: of a message, when it came; else when it was written.
         message_gateway_id: of a message, the gateway that it came through.
         message_line_id: of a message, the line that it came to; None when it came to none.
         quarantine: of a message, why it has no owner.
@@ -189,7 +200,7 @@ def lines_by_id(tx: Tx, line_ids: Iterable[int]) -> list[HealthOf]:
 
 
 def lines_by_iccid(tx: Tx, iccids: Sequence[str]) -> dict[str, HealthOf]:
-    """Lines by their ICCIDs, retired ones too."""
+    """Lines in use by their ICCIDs."""
     found = map(_health_of, tx.rows(_BY_ICCIDS, texts=_array(iccids)))
     return {one.iccid: one for one in found}
 
@@ -283,7 +294,12 @@ def set_reports(tx: Tx, reports: Iterable[NewReport]) -> None:
         tx.run(_SET_REPORTS, table=msgspec.json.encode(table).decode())
 
 
-def attach(tx: Tx, line_ids: Sequence[int], gateway_id: int) -> None:
-    """Makes lines a gateway's own."""
+def look_anew(tx: Tx, line_ids: Sequence[int], at_ms: int) -> None:
+    """Forgets what equipment told of lines, and has them looked at, in the order of their ids."""
+    tx.run(_LOOK_ANEW, at_ms=at_ms, table=ids_table(line_ids))
+
+
+def attach(tx: Tx, line_ids: Sequence[int], gateway_id: int | None) -> None:
+    """Makes lines a gateway's own, or with None nobody's."""
     if line_ids:
         tx.run(_ATTACH, gateway_id=gateway_id, table=ids_table(line_ids))

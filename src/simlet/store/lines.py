@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from simlet.domain.phone import NATIONAL_DIGITS
+from simlet.store.pool import ids_table
 from simlet.store.sql import Sql, Tx
 
 _BY_NUMBER = Sql("SELECT id, state FROM lines WHERE number = :number AND state <> 'retired'")
@@ -20,10 +21,11 @@ _LOCK = Sql(
     "SELECT number FROM lines WHERE id = :line_id AND state = 'active' AND out_reason IS NULL "
     "{for_update}"
 )
-_HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts}")
+_HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts} AND state <> 'retired'")
 _HELD_NUMBERS = Sql("SELECT number FROM lines WHERE number IN {texts} AND state <> 'retired'")
 _NUMBERED = Sql(
-    "SELECT id FROM lines WHERE number BETWEEN :first AND :last AND state <> 'retired' LIMIT :limit"
+    "SELECT id, number FROM lines WHERE number BETWEEN :first AND :last AND state <> 'retired' "
+    "LIMIT :limit"
 )
 _ADD = Sql(
     "INSERT INTO lines (id, iccid, number, network_id, store, state, holder, contract, gateway_id, "
@@ -32,6 +34,18 @@ _ADD = Sql(
     "CAST(:gateway_id AS BIGINT), CAST(:now_ms AS BIGINT) FROM {table}"
 )
 _RETIRE = Sql("UPDATE lines SET state = 'retired', retired_at_ms = :now_ms WHERE id = :line_id")
+_LOCK_IN_USE = Sql(
+    "SELECT id, gateway_id FROM lines WHERE id IN "
+    "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table}) AND state <> 'retired' "
+    "ORDER BY id {for_update}"
+)
+_LOCK_OF_GATEWAY = Sql(
+    "SELECT id, gateway_id FROM lines WHERE gateway_id = :gateway_id AND state <> 'retired' "
+    "ORDER BY id LIMIT :limit {for_update}"
+)
+_COUNT_OF_GATEWAY = Sql(
+    "SELECT count(*) FROM lines WHERE gateway_id = :gateway_id AND state <> 'retired'"
+)
 _PAGE = Sql(
     "SELECT l.id, l.iccid, l.number, n.name, l.store, l.state, l.holder, l.contract, g.name "
     "FROM lines l JOIN networks n ON n.id = l.network_id "
@@ -96,7 +110,7 @@ def lock_line(tx: Tx, line_id: int) -> str | None:
 
 
 def known_iccids(tx: Tx, iccids: Sequence[str]) -> set[str]:
-    """Those of the ICCIDs that a line has already."""
+    """Those of the ICCIDs that a line in use has already."""
     return {row[0] for row in tx.rows(_HELD_ICCIDS, texts=_array(iccids))}
 
 
@@ -122,8 +136,26 @@ def add_lines(
 
 
 def retire(tx: Tx, line_id: int, now_ms: int) -> None:
-    """Marks a line as retired: it is rented no more, and its number may come with another SIM."""
+    """Marks a line as retired: it is rented no more, and its number and its SIM may come again."""
     tx.run(_RETIRE, line_id=line_id, now_ms=now_ms)
+
+
+def lock_in_use(tx: Tx, line_ids: Iterable[int]) -> dict[int, int | None]:
+    """The gateways of those of the lines that are in use, by the lines' ids, locked."""
+    rows = tx.rows(_LOCK_IN_USE, table=ids_table(line_ids))
+    return {row[0]: row[1] for row in rows}
+
+
+def lock_of_gateway(tx: Tx, gateway_id: int, limit: int) -> dict[int, int | None]:
+    """As `lock_in_use`, of a gateway's first lines."""
+    rows = tx.rows(_LOCK_OF_GATEWAY, gateway_id=gateway_id, limit=limit)
+    return {row[0]: row[1] for row in rows}
+
+
+def count_of_gateway(tx: Tx, gateway_id: int) -> int:
+    """How many lines in use a gateway has."""
+    row = tx.row(_COUNT_OF_GATEWAY, gateway_id=gateway_id)
+    return row[0] if row else 0
 
 
 def lines_after(tx: Tx, after: int, limit: int) -> list[LineRow]:
@@ -131,13 +163,17 @@ def lines_after(tx: Tx, after: int, limit: int) -> list[LineRow]:
     return [LineRow(*row) for row in tx.rows(_PAGE, after=after, limit=limit)]
 
 
-def lines_numbered(tx: Tx, prefixes: Sequence[str], limit: int) -> list[int] | None:
-    """The ids of lines whose numbers start with one of the prefixes; None when there are more."""
-    found: list[int] = []
+def lines_numbered(tx: Tx, prefixes: Sequence[str], limit: int) -> list[tuple[int, str]] | None:
+    """The lines whose numbers start with one of the prefixes; None when there are more.
+
+    Returns:
+        Ids and numbers (E.164), a line once for each prefix that it starts with.
+    """
+    found: list[tuple[int, str]] = []
     for prefix in prefixes:
         first, last = ("+84" + prefix.ljust(NATIONAL_DIGITS, digit) for digit in "09")
         rows = tx.rows(_NUMBERED, first=first, last=last, limit=limit + 1)
-        found += [row[0] for row in rows]
+        found += [(row[0], row[1]) for row in rows]
         if len(found) > limit:
             return None
     return found

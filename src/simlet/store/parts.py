@@ -97,9 +97,9 @@ def _long_message(row: Row) -> LongMessage:
 
 
 def add_long_message(
-    tx: Tx, gateway_id: int, to: str, sender: str, part: Part, now_ms: int
+    tx: Tx, gateway_id: int, to: str, sender: str, part: Part, began_at_ms: int
 ) -> LongMessage:
-    """Begins a message with the part that came first."""
+    """Begins a message with a part, at the time at which that came."""
     added_id = tx.add(
         _ADD,
         to_number=to,
@@ -107,10 +107,10 @@ def add_long_message(
         reference=part.reference,
         total=part.total,
         gateway_id=gateway_id,
-        began_at_ms=now_ms,
+        began_at_ms=began_at_ms,
     )
     return LongMessage(
-        added_id, to, sender, part.reference, part.total, gateway_id, "open", now_ms, None
+        added_id, to, sender, part.reference, part.total, gateway_id, "open", began_at_ms, None
     )
 
 

@@ -1,7 +1,11 @@
 """Statements that find events by what they are, not by their numbers."""
 
+from typing import NamedTuple
+
+import msgspec
+
 from simlet.domain.events import EventKind
-from simlet.store.events import LoggedEvent, event_by_seq
+from simlet.store.events import FIELDS, LoggedEvent, event_by_seq, logged_event
 from simlet.store.sql import Sql, Tx
 
 _NEWEST = Sql(
@@ -10,6 +14,19 @@ _NEWEST = Sql(
 )
 _ENDS = Sql("SELECT min(seq), max(seq) FROM events")
 _FROM = Sql("SELECT seq, at_ms FROM events WHERE seq >= :seq ORDER BY seq LIMIT 1")
+_NEAR = "FROM events WHERE account_id = :account_id AND seq > :after AND seq <= :last"
+_COUNT = Sql(f"SELECT count(*) FROM (SELECT 1 {_NEAR} LIMIT :limit) counted")
+_BETWEEN = Sql(
+    f"SELECT {FIELDS} {_NEAR} AND kind IN {{texts}} AND at_ms >= :from_ms AND at_ms < :to_ms "
+    "ORDER BY seq LIMIT :limit"
+)
+
+
+class Stretch(NamedTuple):
+    """The events behind the number `after`, up to that with the number `last`."""
+
+    after: int
+    last: int
 
 
 def newest_event(tx: Tx, account_id: int, kind: EventKind) -> LoggedEvent | None:
@@ -18,12 +35,16 @@ def newest_event(tx: Tx, account_id: int, kind: EventKind) -> LoggedEvent | None
     return None if row is None else event_by_seq(tx, row[0])
 
 
-def seq_before(tx: Tx, at_ms: int) -> int:
-    """A number behind which all events of a time, and later ones, stand.
+def near(tx: Tx, from_ms: int, to_ms: int) -> Stretch:
+    """The stretch of the log in which the events of a stretch of time stand.
 
     Times go up with numbers, but for what the caller allows for. They have no index: this takes as
-    many steps as the length of the log has binary digits.
+    many steps as the length of the log has binary digits, twice.
     """
+    return Stretch(_seq_before(tx, from_ms), _seq_before(tx, to_ms))
+
+
+def _seq_before(tx: Tx, at_ms: int) -> int:
     ends = tx.row(_ENDS)
     if ends is None or ends[0] is None:
         return 0
@@ -37,3 +58,31 @@ def seq_before(tx: Tx, at_ms: int) -> int:
         else:
             high = middle
     return int(low)
+
+
+def count_events(tx: Tx, account_id: int, stretch: Stretch, limit: int) -> int:
+    """How many events of an account a stretch holds; `limit` stands for as many and more."""
+    row = tx.row(_COUNT, account_id=account_id, **stretch._asdict(), limit=limit)
+    return 0 if row is None else int(row[0])
+
+
+def events_between(
+    tx: Tx,
+    account_id: int,
+    stretch: Stretch,
+    from_ms: int,
+    to_ms: int,
+    kinds: frozenset[EventKind],
+    limit: int,
+) -> list[LoggedEvent]:
+    """Events of an account in a stretch, of a time and of some kinds, in order."""
+    rows = tx.rows(
+        _BETWEEN,
+        account_id=account_id,
+        **stretch._asdict(),
+        texts=msgspec.json.encode([kind.value for kind in kinds]).decode(),
+        from_ms=from_ms,
+        to_ms=to_ms,
+        limit=limit,
+    )
+    return [logged_event(row) for row in rows]

@@ -158,7 +158,10 @@ class PostgresDatabase:
             connection.close()
 
     def _read(self, call: Call) -> Any:
-        return self._attempt(lambda connection, _: _in_snapshot(connection, call))
+        try:
+            return self._attempt(lambda connection, _: _in_snapshot(connection, call))
+        except psycopg.Error as error:
+            raise DatabaseFault(f"PostgreSQL: {type(error).__name__}") from error
 
     def _write(self, calls: list[Call]) -> list[Any]:
         try:

@@ -34,8 +34,8 @@ _HISTORY = Sql(
 )
 _RECENT = Sql(
     "SELECT r.id, r.store, r.service_id, s.name, a.name, r.number, r.state, r.price_dong, "
-    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.extensions, p.reason FROM rentals r "
-    "JOIN services s ON s.id = r.service_id JOIN accounts a ON a.id = r.account_id "
+    "r.created_at_ms, r.deadline_at_ms, r.closed_at_ms, r.extensions, p.reason, p.note "
+    "FROM rentals r JOIN services s ON s.id = r.service_id JOIN accounts a ON a.id = r.account_id "
     "LEFT JOIN rental_reports p ON p.rental_id = r.id "
     "WHERE (a.name = :account OR :account = '') AND (r.state = :state OR :state = '') "
     "ORDER BY r.id DESC LIMIT :limit"
@@ -73,6 +73,7 @@ class RentalRow:
 
     Attributes:
         report: the reason of a report about its line.
+        note: what its dealer said to it; None as well after texts were forgotten.
     """
 
     id: int
@@ -88,6 +89,7 @@ class RentalRow:
     closed_at_ms: int | None
     extensions: int
     report: str | None
+    note: str | None
 
 
 def _view(row: Row) -> RentalView:

@@ -83,7 +83,8 @@ _RECEIVE = Sql(
     "WHERE id = :id AND state = 'waiting'"
 )
 # A stamp that lies ahead of our clock counts as the time at which the message came.
-_SENT = "CASE WHEN {0}.sent_at_ms < {0}.kept_at_ms THEN {0}.sent_at_ms ELSE {0}.kept_at_ms END"
+_CAME = "coalesce({0}.came_at_ms, {0}.kept_at_ms)"
+_SENT = f"CASE WHEN {{0}}.sent_at_ms < {_CAME} THEN {{0}}.sent_at_ms ELSE {_CAME} END"
 _PREFER_MESSAGE = Sql(
     "UPDATE rentals SET message_id = :message_id WHERE id = :id AND NOT EXISTS ("
     "SELECT 1 FROM messages shown JOIN messages new ON new.id = :message_id "

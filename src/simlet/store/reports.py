@@ -13,6 +13,11 @@ _HAS_REPORTED = Sql(
     "SELECT 1 FROM rental_reports WHERE account_id = :account_id AND service_id = :service_id "
     "LIMIT 1"
 )
+_FORGET_NOTES = Sql(
+    "UPDATE rental_reports SET note = NULL WHERE rental_id IN (SELECT rental_id "
+    "FROM rental_reports WHERE note IS NOT NULL AND at_ms < :before_ms "
+    "ORDER BY at_ms LIMIT :limit)"
+)
 
 
 def add_report(tx: Tx, rental: Rental, reason: ReportReason, note: str | None, now_ms: int) -> bool:
@@ -33,3 +38,8 @@ def add_report(tx: Tx, rental: Rental, reason: ReportReason, note: str | None, n
 def has_reported(tx: Tx, account_id: int, service_id: int) -> bool:
     """Whether an account reported any line for a service."""
     return tx.row(_HAS_REPORTED, account_id=account_id, service_id=service_id) is not None
+
+
+def forget_notes(tx: Tx, before_ms: int, limit: int) -> int:
+    """Erases what dealers said to their reports before a time, the oldest first; how many."""
+    return tx.run(_FORGET_NOTES, before_ms=before_ms, limit=limit)

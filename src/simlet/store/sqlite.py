@@ -65,6 +65,12 @@ class SqliteDatabase:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, call)
 
     def _read(self, call: Call) -> Any:
+        try:
+            return self._read_one_state(call)
+        except apsw.Error as error:
+            raise _unreadable(error) from error
+
+    def _read_one_state(self, call: Call) -> Any:
         """All statements of one read see the same state."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
@@ -75,12 +81,17 @@ class SqliteDatabase:
         try:
             return call(tx)
         finally:
-            connection.execute("ROLLBACK")
+            # Some errors end the transaction; what the flow raised must not be hidden by another.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     async def glance(self, call: Call) -> Any:
         """Runs a read of a few rows by key on the caller's thread: no hand-over, no waiting."""
         self._refuse_when_closing()
-        return call(self._glance)
+        try:
+            return call(self._glance)
+        except apsw.Error as error:
+            raise _unreadable(error) from error
 
     async def watch(self) -> SqliteWatch:
         """Begins to watch the file."""
@@ -98,6 +109,10 @@ class SqliteDatabase:
         await asyncio.get_running_loop().run_in_executor(None, self._readers.shutdown)
         for connection in self._reader_connections:
             connection.close()
+
+
+def _unreadable(error: apsw.Error) -> DatabaseFault:
+    return DatabaseFault(f"SQLite could not read: {error}")
 
 
 def _writer(path: Path, group_limit: int, busy_timeout_s: float, address: Path | None) -> Writer:

@@ -4,7 +4,7 @@ See `simlet.domain.allocate` for blocks and places. `left_count` is how many pla
 active and not taken by the service; blocks with none left drop out of the index that is searched.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -194,10 +194,10 @@ def _places(row: Row | None) -> Places:
     return Places(places_from_bytes(row[0]), places_from_bytes(row[1]))
 
 
-def places_fitting(tx: Tx, block_id: int, filters: Filters) -> int:
-    """The places of a block whose numbers fit prefixes longer than a cell's."""
+def places_fitting(tx: Tx, block_id: int, fits: Callable[[str], bool]) -> int:
+    """The places of a block whose numbers, as their nine digits, fit; see `Filters.number_test`."""
     rows = tx.rows(_NUMBERS, first=line_at(block_id, 0), last=line_at(block_id, BLOCK_LINES - 1))
-    return sum(1 << place_of(row[0]) for row in rows if filters.fits_number(bare(row[1])))
+    return sum(1 << place_of(row[0]) for row in rows if fits(bare(row[1])))
 
 
 def places_not_offered(

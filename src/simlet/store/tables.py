@@ -151,7 +151,7 @@ lines = Table(
     "lines",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
-    Column("iccid", String(22), nullable=False, unique=True),
+    Column("iccid", String(22), nullable=False),
     Column("number", String(16), nullable=False),
     Column("network_id", SmallInteger, ForeignKey("networks.id"), nullable=False),
     Column("store", String(2), nullable=False),
@@ -164,6 +164,13 @@ lines = Table(
     Column("out_reason", String(16)),
     CheckConstraint("state IN ('active', 'retired')", name="state"),
     CheckConstraint("holder <> '' AND contract <> ''", name="title"),
+    Index(
+        "uq_lines_iccid_in_use",
+        "iccid",
+        unique=True,
+        sqlite_where=text("state <> 'retired'"),
+        postgresql_where=text("state <> 'retired'"),
+    ),
     Index(
         "uq_lines_number_in_use",
         "number",
@@ -326,6 +333,12 @@ rental_reports = Table(
     Column("note", Text),
     _when("at_ms"),
     Index("ix_rental_reports_line", "account_id", "line_id", "service_id"),
+    Index(
+        "ix_rental_reports_noted",
+        "at_ms",
+        sqlite_where=text("note IS NOT NULL"),
+        postgresql_where=text("note IS NOT NULL"),
+    ),
 )
 
 rental_extensions = Table(

@@ -26,7 +26,9 @@ _SEEN = (
 _OF_RENTAL = Sql(f"{_SEEN} WHERE m.rental_id = :rental_id ORDER BY m.id LIMIT {MOST_ROWS}")
 _UNOWNED = Sql(
     f"{_SEEN} WHERE m.line_id = :line_id AND m.quarantine IS NOT NULL "
-    f"AND m.kept_at_ms >= :from_ms AND m.kept_at_ms < :to_ms ORDER BY m.id LIMIT {MOST_ROWS}"
+    # What waited in the spool was kept later than it came.
+    "AND m.kept_at_ms >= :from_ms AND coalesce(m.came_at_ms, m.kept_at_ms) >= :from_ms "
+    f"AND coalesce(m.came_at_ms, m.kept_at_ms) < :to_ms ORDER BY m.id LIMIT {MOST_ROWS}"
 )
 _MESSAGE = Sql(f"{_SEEN} WHERE m.id = :message_id")
 _TOUCHING = (

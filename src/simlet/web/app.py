@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from simlet import __version__
-from simlet.gateways.contract import HttpRequest
+from simlet.gateways.contract import HttpAnswer, HttpRequest
 from simlet.gateways.supervisor import Supervisor
 from simlet.log import get_log
 from simlet.runtime import Runtime
@@ -108,22 +108,33 @@ class App:
         if is_form(header(scope, b"content-type")):
             limit += FORM_OVERHEAD_BYTES
         method, path, query = scope["method"], scope["path"], scope["query_string"]
-        body = await read_body(scope, receive, limit)
-        answer = await self._gateway_answer(Request(method, path, query, scope["headers"], body))
+        try:
+            body = await read_body(scope, receive, limit)
+        except BodyTooLarge:
+            answer = self._refused(path, 413, "the body is too large")
+        else:
+            request = Request(method, path, query, scope["headers"], body)
+            answer = await self._gateway_answer(request)
         await answer_with(send, answer.status, answer.body, answer.content_type)
 
     async def _gateway_answer(self, request: Request) -> Answer:
         try:
-            name, _, route = request.path.removeprefix(_GATEWAYS).partition("/")
-            posted = _gateway_request(request, route.rstrip("/"))
+            name, route = _gateway_of(request.path)
+            posted = _gateway_request(request, route)
             answer = await self.supervisor.answer(name, posted)
         except MalformedForm as malformed:
-            return _error(400, f"form: {malformed}")
+            return self._refused(request.path, 400, f"form: {malformed}")
         except Exception:  # noqa: BLE001 - logged, and the rest goes on
             return _fault(request.path)
         if answer is None:
             return _error(404, "there is no such gateway")
         return Answer(answer.status, answer.body, answer.content_type)
+
+    def _refused(self, path: str, status: int, sentence: str) -> Answer:
+        """The answer to what no driver can read; the operator is told as of drivers' refusals."""
+        name, _ = _gateway_of(path)
+        self.supervisor.note_refusal(name, HttpAnswer(status, b"", reason=sentence))
+        return _error(status, sentence)
 
     async def _recording(self, scope: Scope, _: Receive, send: Send) -> None:
         wav = await recordings.recording_at(self.runtime, scope["path"])
@@ -153,6 +164,12 @@ class App:
 
 async def _not_found(_: Scope, __: Receive, send: Send) -> None:
     await _answer_error(send, 404, "there is no such address")
+
+
+def _gateway_of(path: str) -> tuple[str, str]:
+    """The gateway that a path names, and the address there."""
+    name, _, route = path.removeprefix(_GATEWAYS).partition("/")
+    return name, route.rstrip("/")
 
 
 def _gateway_request(request: Request, route: str) -> HttpRequest:

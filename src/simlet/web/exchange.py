@@ -17,6 +17,9 @@ class Exchange(RequestResponseCycle):
     Of a cycle it has only what a connection looks at.
     """
 
+    # It begins and ends at once.
+    response_started = False
+
     def __init__(
         self, connection: HttpToolsProtocol, handler: Handler, method: str, path: str, query: bytes
     ) -> None:

@@ -2,7 +2,7 @@
 
 Clients of the first API read only the body, and some write their parameters as they are: raw UTF-8,
 blanks, very long lists. uvicorn answers what its parser refuses with 400 and a text, and every
-address of more than 65,535 bytes as well.
+address of more than 65,535 bytes as well. And it waits for the rest of a request for ever.
 """
 
 import asyncio
@@ -28,6 +28,12 @@ MAX_HEADER_BYTES = 65_536
 MAX_WHOLE_BYTES = 65_536
 """The longest body that is read before the application is asked; uvicorn pauses behind it."""
 
+LOOK_EACH_S = 10.0
+MOST_LOOKS = 3
+"""A client has so many looks, 30 to 40 s, to begin, for a head, and for each step of a body."""
+
+BODY_STEP_BYTES = 4096
+
 _TARGET_WITHIN_BYTES = 256
 _WHOLE_METHODS = {b"GET": "GET", b"POST": "POST"}
 # What has to be agreed upon before the body, or leaves open how long it is.
@@ -37,12 +43,17 @@ _NEVER_WHOLE = {b"expect", b"transfer-encoding", b"upgrade"}
 class Connection(HttpToolsProtocol):
     """A connection. See `HttpToolsProtocol` for what calls these methods."""
 
+    look_each_s = LOOK_EACH_S
     url: bytes = b""
     _latest: bytes = b""
     _header_bytes: int = 0
     _before: RequestResponseCycle | None = None
     _unfinished: RequestResponseCycle | None = None
     _refusal: str | None = None
+    _reading: bool = False
+    _looking: asyncio.TimerHandle | None = None
+    _looks: int = 0
+    _came_bytes: int = 0
 
     def __init__(
         self,
@@ -55,12 +66,55 @@ class Connection(HttpToolsProtocol):
         app = config.loaded_app
         self._handler_of = app.handler_of if isinstance(app, AnswersWhole) else _no_handler
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there, and owes a request."""
+        super().connection_made(transport)
+        self._look_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
         """Bytes came; behind what is not HTTP nothing can be read."""
         if self._refusal is not None:
             return
         self._latest = data[:_TARGET_WITHIN_BYTES]
         super().data_received(data)
+        if self._looking is not None:
+            self._came_bytes += len(data)
+        # Requests that come in one piece, as nearly all do, need no timer.
+        elif self._reading or self.cycle is None or self.cycle.response_complete:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._looking = self.loop.call_later(self.look_each_s, self._look)
+
+    def _look(self) -> None:
+        """Hangs up on a client that owes the rest of a request, and does not send it."""
+        self._looking = None
+        resting = self.timeout_keep_alive_task is not None
+        if not self._reading and (resting or self._is_behind_others()):
+            return
+        came_on = self._unfinished is not None and self._came_bytes >= BODY_STEP_BYTES
+        if came_on or self._is_kept_waiting():
+            self._looks = self._came_bytes = 0
+        elif self._looks >= MOST_LOOKS:
+            self.transport.close()
+            return
+        else:
+            self._looks += 1
+        self._look_later()
+
+    def _is_kept_waiting(self) -> bool:
+        """Whether the client may wait for this side before it sends the rest of its request."""
+        latest = self._unfinished
+        if self.flow.read_paused or self._is_behind_others():
+            return True
+        return latest is not None and latest.response_started and not latest.response_complete
 
     def on_url(self, url: bytes) -> None:
         """A part of the address came; what is too long anyway is not kept."""
@@ -71,6 +125,8 @@ class Connection(HttpToolsProtocol):
         """A request begins."""
         self._header_bytes = 0
         self._unfinished = None
+        self._reading = True
+        self._looks = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -97,10 +153,12 @@ class Connection(HttpToolsProtocol):
         else:
             self._before, self.cycle = self.cycle, whole
         self._unfinished = self.cycle
+        self._looks = self._came_bytes = 0
 
     def on_message_complete(self) -> None:
         """The request is complete; in a pipeline it waits for the answer to the one before it."""
         self._unfinished = None
+        self._reading = False
         if not isinstance(self.cycle, Exchange):
             super().on_message_complete()
         elif self._before is None or self._before.response_complete:
@@ -133,21 +191,23 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answers what is not HTTP, behind all answers to what came before it."""
         if self._is_behind_others():
+            if self._is_queued(self._unfinished):
+                self.pipeline.popleft()
             self._refusal = msg
             self.flow.pause_reading()
         else:
             self._refuse(msg)
 
     def _is_behind_others(self) -> bool:
-        """Whether what cannot be read waits for its turn; if it stands in the queue, no longer."""
-        broken = self._unfinished
-        if broken is not None and self.pipeline and self.pipeline[0][0] is broken:
-            self.pipeline.popleft()
-            return True
-        if broken is not None and not isinstance(broken, Exchange):
-            return False  # it has its turn: its body is what is wrong
-        before = self.cycle if broken is None else self._before
+        """Whether what is read now waits for the answers to what came before it."""
+        latest = self._unfinished
+        if latest is not None and not isinstance(latest, Exchange):
+            return self._is_queued(latest)  # else it has its turn, and its body is awaited
+        before = self.cycle if latest is None else self._before
         return before is not None and not before.response_complete
+
+    def _is_queued(self, cycle: RequestResponseCycle | None) -> bool:
+        return bool(self.pipeline) and self.pipeline[0][0] is cycle
 
     def _refuse(self, msg: str) -> None:
         """Answers what is not HTTP, and closes the connection."""

@@ -25,9 +25,10 @@ from simlet.flows.deliver_callbacks import (
     work_callbacks,
 )
 from simlet.flows.note_attempts import Ended
-from simlet.flows.tell_event import EventDetail
+from simlet.flows.tell_event import EventDetail, is_read
 from simlet.log import get_log
 from simlet.outbound import Answer, Poster
+from simlet.reads import CALLBACK
 from simlet.runtime import Runtime
 from simlet.store.rental_views import RentalView
 from simlet.workers.beat import AFTER_FAULT_S
@@ -208,6 +209,7 @@ class Posting:
     def _note(self, delivery: Delivery, answer: Answer, began_ms: int) -> None:
         if answer.accepted:
             self._answering.add(delivery.callback.endpoint_id)
+            self._note_read(delivery)
         else:
             self._answering.discard(delivery.callback.endpoint_id)
         self._ended.append(
@@ -222,6 +224,14 @@ class Posting:
                 delivery.failover,
             )
         )
+
+    def _note_read(self, delivery: Delivery) -> None:
+        """Notes the code that a post has told."""
+        read = None if delivery.detail is None else delivery.detail.code_of
+        if delivery.view is not None and is_read(delivery.view):
+            read = delivery.view.id
+        if read is not None:
+            self.runtime.reads.note(read, CALLBACK, self.runtime.clock.now_ms())
 
     def _body(self, delivery: Delivery) -> bytes:
         if delivery.detail is not None:

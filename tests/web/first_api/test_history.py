@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from simlet.flows.forget_old import forget_old
 from simlet.testing.world import Dealer
 from web.first_api.answers import a_dealer_with_a_code
 from web.first_api.api import Api
@@ -24,6 +25,33 @@ async def test_a_row_of_the_history_is_the_rentals_data_with_is_sound_as_a_text(
         data = (await api.code(dealer, row["ID"]))["data"]
         data["IsSound"] = str(data["IsSound"]).lower()
         assert list(row.items()) == list(data.items())
+
+
+async def reads(api: Api) -> list[tuple[object, ...]]:
+    await api.world.runtime.reads.flush()
+    rows = await api.world.rows("SELECT rental_id, via, times FROM reads")
+    return [tuple(row) for row in rows]
+
+
+async def test_codes_that_are_shown_are_noted_as_read(api: Api) -> None:
+    dealer, rental_id, _ = await a_dealer_with_a_code(api)
+    await api.history(dealer, "status=0")
+    await api.history(dealer)
+    await api.code(dealer, rental_id)
+    assert await reads(api) == [(rental_id, "first_api", 2)]
+
+
+async def test_what_was_erased_is_read_by_nobody(api: Api) -> None:
+    await api.world.service(4)
+    await api.world.lines("0967000001")
+    dealer = await api.world.dealer()
+    rental_id = await api.rented(dealer, "serviceId=4")
+    await api.world.call("0967000001", transcript="", wav=b"RIFF....WAVE")
+    api.world.clock.advance(24 * 3600 + 1)
+    await api.world.db.write(forget_old, api.world.clock.now_ms(), 24, 100)
+    await api.history(dealer)
+    await api.code(dealer, rental_id)
+    assert await reads(api) == []
 
 
 async def three_rentals(api: Api) -> tuple[Dealer, list[int]]:

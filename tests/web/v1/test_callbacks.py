@@ -177,39 +177,6 @@ async def test_a_test_answers_with_the_event_that_is_posted(world: World, v1: V1
     assert f"evt_{one.callback.event_seq}" == reply.json["id"]
 
 
-async def test_events_are_replayed_one_or_a_stretch_of_time(world: World, v1: V1) -> None:
-    dealer = await world.dealer()
-    made = await added(v1, dealer, events=["balance.credited"])
-    credited = next(one for one in await world.events() if one.kind.value == "balance.credited")
-    path = f"/v1/callbacks/{made['id']}/replay"
-    world.clock.advance(1)
-
-    one = await v1.post(dealer, path, {"event": f"evt_{credited.seq}"})
-    many = await v1.post(dealer, path, {"from": "2023-11-14T22:13:20Z"})
-    none = await v1.post(
-        dealer, path, {"from": "2023-11-14T22:00:00Z", "to": "2023-11-14T22:13:20Z"}
-    )
-
-    assert [(reply.status, reply.json) for reply in (one, many, none)] == [
-        (202, {"object": "replay", "count": count}) for count in (1, 1, 0)
-    ]
-
-
-async def test_to_replay_a_stretch_of_time_costs_more_than_a_call(world: World, v1: V1) -> None:
-    dealer = await world.dealer()
-    made = await added(v1, dealer)
-    path = f"/v1/callbacks/{made['id']}/replay"
-    world.clock.advance(60)
-
-    left = []
-    while (reply := await v1.post(dealer, path, {"from": "2023-11-14T22:13:20Z"})).status == 202:
-        left.append(reply.headers["ratelimit"].partition(";t=")[0])
-
-    assert left == [f'"default";r={calls}' for calls in (74, 48, 22)]
-    assert (reply.status, reply.json["code"]) == (429, "rate_limited")
-    assert int(reply.headers["retry-after"]) > 0
-
-
 async def test_a_disabled_callback_is_neither_tested_nor_replayed_to(world: World, v1: V1) -> None:
     dealer = await world.dealer()
     made = await added(v1, dealer)

@@ -113,15 +113,48 @@ async def test_of_two_refused_at_once_both_get_one_answer(v1: V1, dealer: Dealer
     assert rows[0][0] == 1
 
 
-async def test_a_refusal_that_names_a_time_names_it_again(v1: V1, dealer: Dealer) -> None:
+async def test_a_refusal_that_names_a_time_is_granted_after_it(v1: V1, dealer: Dealer) -> None:
     await v1.world.service(3, name="Slow", cancel_after_s=30)
     rental = (await v1.post(dealer, "/v1/rentals", {"service": 3})).json
     path = f"/v1/rentals/{rental['id']}/cancel"
     first = await v1.post(dealer, path, key="k")
     assert (first.status, first.json["code"]) == (409, "cancel_too_early")
     assert first.headers["retry-after"] == "30"
+    v1.world.clock.advance(10)
+    assert (await v1.post(dealer, path, key="k")).headers["retry-after"] == "20"
+    v1.world.clock.advance(20)
     again = await v1.post(dealer, path, key="k")
-    assert again.headers["retry-after"] == "30"
+    assert (again.status, again.json["state"]) == (200, "cancelled")
+    assert (await v1.post(dealer, path, key="k")).raw == again.raw
+
+
+async def granted_after_the_first_rental(v1: V1, dealer: Dealer, status: int, code: str) -> None:
+    """A refusal that ends with the rental that is the cause, whose key serves again then."""
+    first = (await v1.post(dealer, "/v1/rentals", WISH)).json
+    refused = await v1.post(dealer, "/v1/rentals", WISH, key="k")
+    assert (refused.status, refused.json["code"]) == (status, code)
+    await v1.post(dealer, f"/v1/rentals/{first['id']}/cancel")
+    granted = await v1.post(dealer, "/v1/rentals", WISH, key="k")
+    assert (granted.status, "idempotent-replayed" in granted.headers) == (201, False)
+    assert (await v1.post(dealer, "/v1/rentals", WISH, key="k")).raw == granted.raw
+    assert await waiting(v1, dealer) == 1
+
+
+async def test_when_fewer_wait_the_same_key_rents(v1: V1, dealer: Dealer) -> None:
+    one = await v1.world.dealer("one", waiting_limit=1)
+    await granted_after_the_first_rental(v1, one, 429, "waiting_limit")
+
+
+async def test_when_the_price_is_back_the_same_key_rents(v1: V1, dealer: Dealer) -> None:
+    poor = await v1.world.dealer("poor", balance_dong=500)
+    await granted_after_the_first_rental(v1, poor, 402, "insufficient_funds")
+
+
+async def test_when_a_line_is_free_again_the_same_key_rents(v1: V1, dealer: Dealer) -> None:
+    for _ in range(2):
+        await v1.post(dealer, "/v1/rentals", WISH)
+    other = await v1.world.dealer("other")
+    await granted_after_the_first_rental(v1, other, 409, "out_of_stock")
 
 
 async def test_a_fault_is_not_kept(v1: V1, dealer: Dealer, monkeypatch: pytest.MonkeyPatch) -> None:

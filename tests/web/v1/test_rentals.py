@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from simlet.flows.forget_old import forget_old
 from simlet.testing.site import Site
 from simlet.testing.world import Dealer, World
 from web.v1.api import V1
@@ -59,6 +60,65 @@ async def test_reading_a_code_is_noted(v1: V1, dealer: Dealer) -> None:
     await v1.world.runtime.reads.flush()
     rows = await v1.world.rows("SELECT rental_id, via, times FROM reads")
     assert [tuple(row) for row in rows] == [(rental["id"], "v1", 3)]
+
+
+async def reads(v1: V1) -> list[tuple[object, ...]]:
+    await v1.world.runtime.reads.flush()
+    return [tuple(one) for one in await v1.world.rows("SELECT rental_id, via, times FROM reads")]
+
+
+async def read_all(v1: V1, dealer: Dealer, rental_id: int) -> None:
+    for path in (f"/{rental_id}", "", f"/{rental_id}/messages"):
+        await v1.get(dealer, f"/v1/rentals{path}")
+    await v1.get(dealer, "/v1/events?after=0")
+    await v1.post(dealer, f"/v1/rentals/{rental_id}/cancel")
+
+
+@pytest.mark.parametrize("kind", ["sms", "call"])
+async def test_what_was_erased_is_read_by_nobody(v1: V1, dealer: Dealer, kind: str) -> None:
+    rental = await rent(v1, dealer)
+    if kind == "sms":
+        await v1.world.sms(rental["national_number"], CODE)
+    else:
+        await v1.world.call(rental["national_number"], transcript="", wav=b"RIFF....")
+    await v1.world.events()
+    v1.world.clock.advance(24 * 3600 + 1)
+    await v1.world.db.write(forget_old, v1.world.clock.now_ms(), 24, 100)
+    await read_all(v1, dealer, rental["id"])
+    assert await reads(v1) == []
+
+
+async def test_reading_a_recording_without_words_is_noted(v1: V1, dealer: Dealer) -> None:
+    rental = await rent(v1, dealer)
+    await v1.world.call(rental["national_number"], transcript="", wav=b"RIFF....")
+    await v1.world.events()
+    await read_all(v1, dealer, rental["id"])
+    # Among the events it is told with the message, and with the end of the rental.
+    assert await reads(v1) == [(rental["id"], "v1", 6)]
+
+
+async def test_reading_a_text_in_which_no_code_is_found_is_noted(v1: V1, dealer: Dealer) -> None:
+    rental = await rent(v1, dealer)
+    await v1.world.sms(rental["national_number"], "open this link")
+    await v1.world.events()
+    await v1.get(dealer, f"/v1/rentals/{rental['id']}")
+    assert await reads(v1) == []
+    await v1.get(dealer, f"/v1/rentals/{rental['id']}/messages")
+    await v1.get(dealer, "/v1/events?after=0")
+    assert await reads(v1) == [(rental["id"], "v1", 2)]
+
+
+async def test_a_message_that_is_withheld_is_read_by_nobody(v1: V1, dealer: Dealer) -> None:
+    rental = await rent(v1, dealer)
+    v1.world.clock.advance(300)
+    await v1.world.expire()
+    sent_at_ms = v1.world.clock.now_ms() - 1000
+    await v1.world.sms(rental["national_number"], CODE, sent_at_ms=sent_at_ms)
+    await v1.world.events()
+    (message,) = (await v1.get(dealer, f"/v1/rentals/{rental['id']}/messages"))["data"]
+    assert message["withheld"]
+    await read_all(v1, dealer, rental["id"])
+    assert await reads(v1) == []
 
 
 async def test_a_call_shows_its_recording(v1: V1, dealer: Dealer) -> None:

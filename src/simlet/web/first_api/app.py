@@ -4,7 +4,7 @@ Polls are most of all calls, so that it passes neither through a web framework n
 request is a plain one, through ASGI.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -12,15 +12,16 @@ import msgspec
 
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.phone import parse_number
-from simlet.domain.rental import RentalState
 from simlet.flows import browse
 from simlet.flows.hold import Order
 from simlet.flows.pace_rent_again import pace_rent_again
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
+from simlet.flows.tell_event import is_read
 from simlet.log import get_log
 from simlet.reads import FIRST_API
 from simlet.runtime import Runtime
+from simlet.store.rental_views import RentalView
 from simlet.web.asgi import Receive, Scope, Send, answer_json
 from simlet.web.auth import bearer, token_hash
 from simlet.web.first_api import bodies
@@ -119,16 +120,23 @@ class FirstApi:
     async def _code(self, call: Call) -> Body:
         rental_id = call.query.rental_id("id", "requestid")
         rental = await self.runtime.db.glance(browse.rental_with_code, call.token_hash, rental_id)
-        if rental.state is RentalState.RECEIVED and (rental.code or rental.has_recording):
-            self.runtime.reads.note(rental.id, FIRST_API, self.runtime.clock.now_ms())
+        self._told([rental])
         return bodies.code(rental, recording_url(self.runtime, rental))
 
     async def _history(self, call: Call) -> Body:
         await self.runtime.db.glance(browse.account_of_token, call.token_hash)
         wanted = call.query.history()
         found = await self.runtime.db.read(browse.history, call.token_hash, wanted)
+        self._told(found)
         rows = [bodies.history_row(one, recording_url(self.runtime, one)) for one in found]
         return bodies.plain(rows)
+
+    def _told(self, rentals: Iterable[RentalView]) -> None:
+        """Notes whose codes are told."""
+        now_ms = self.runtime.clock.now_ms()
+        for one in rentals:
+            if is_read(one):
+                self.runtime.reads.note(one.id, FIRST_API, now_ms)
 
     async def _rent(self, call: Call) -> Body:
         account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)

@@ -77,8 +77,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         tag=TAG,
         summary="Change a callback, or its secret",
         description="What is left out stays. While a secret is replaced, both sign, for a day or "
-        "as long as `keep_old_secret_s` says. A disabled callback drops what was to come; active "
-        "again, it is posted what happens then, and the rest can be replayed.",
+        "as long as `keep_old_secret_s` says; replaced again meanwhile, so does the oldest. "
+        "A disabled callback drops what was to come; active again, it is posted "
+        "what happens then, and the rest can be replayed.",
         handler=callbacks.change,
         parameters=callbacks.OneCallback,
         body=callbacks.ChangedCallback,

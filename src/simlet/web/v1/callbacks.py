@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from simlet.domain.endpoint import ALL_EVENTS, LONGEST_OLD_SECRET_S, BodyFormat, Endpoint
-from simlet.domain.errors import invalid
+from simlet.domain.errors import Refused, invalid
 from simlet.domain.events import DEALER_EVENTS
 from simlet.domain.signing import WEBHOOK_RANDOM_BYTES, new_webhook_secret
 from simlet.flows.answer_once import Kept
@@ -17,10 +17,11 @@ from simlet.flows.manage_endpoints import (
     EndpointWish,
     add_endpoint,
     change_endpoint,
+    find_between,
     list_endpoints,
     remove_endpoint,
-    replay_between,
     replay_event,
+    replay_found,
     send_test,
     show_endpoint,
 )
@@ -271,9 +272,10 @@ def _send_test(
 
 async def replay(call: Call[OneCallback, Replayed]) -> Answer:
     """How many events are posted again."""
-    again = _replaying(call)
     if call.body.event is None:
-        call.charge(_RANGE_CALLS)
+        again = await _replaying_stretch(call)
+    else:
+        again = _replaying_one(call, call.body.event)
     return answer_of(await write_once(call, partial(_replay, again=again)))
 
 
@@ -281,29 +283,44 @@ def _replay(tx: Tx, again: Callable[[Tx], int]) -> Kept:
     return Kept(202, shapes.encode(objects.Replay(again(tx))))
 
 
-def _replaying(call: Call[OneCallback, Replayed]) -> Callable[[Tx], int]:
-    """What queues the events that are asked for.
+def _replaying_one(call: Call[OneCallback, Replayed], event: str) -> Callable[[Tx], int]:
+    """What queues the event that is asked for.
 
     Raises:
         Refused: INVALID.
     """
+    if call.body.from_at is not None or call.body.to_at is not None:
+        raise invalid("event", "it goes with no `from` and no `to`")
+    return partial(
+        replay_event,
+        account_id=call.account.id,
+        endpoint_id=call.parameters.id,
+        seq=int(event.removeprefix("evt_")),
+        now_ms=call.now_ms,
+    )
+
+
+async def _replaying_stretch(call: Call[OneCallback, Replayed]) -> Callable[[Tx], int]:
+    """What queues the events that are asked for; they are found before, in a read.
+
+    Raises:
+        Refused: INVALID, RATE_LIMITED.
+    """
     wanted, account_id, one_id = call.body, call.account.id, call.parameters.id
-    if wanted.event is not None:
-        if wanted.from_at is not None or wanted.to_at is not None:
-            raise invalid("event", "it goes with no `from` and no `to`")
-        seq = int(wanted.event.removeprefix("evt_"))
-        return partial(
-            replay_event, account_id=account_id, endpoint_id=one_id, seq=seq, now_ms=call.now_ms
-        )
     if wanted.from_at is None:
         raise invalid("event", "expected an event, or `from` and perhaps `to`")
     from_ms = at_ms(wanted.from_at, "from", FIRST_MS)
     to_ms = at_ms(wanted.to_at, "to", call.now_ms)
+    call.charge(_RANGE_CALLS)
+    try:
+        found = await call.runtime.db.read(find_between, account_id, one_id, from_ms, to_ms)
+    except Refused as refused:
+        # Under a key that has its answer already, that is given first.
+        return partial(_refuse, refused=refused)
     return partial(
-        replay_between,
-        account_id=account_id,
-        endpoint_id=one_id,
-        from_ms=from_ms,
-        to_ms=to_ms,
-        now_ms=call.now_ms,
+        replay_found, account_id=account_id, endpoint_id=one_id, found=found, now_ms=call.now_ms
     )
+
+
+def _refuse(_: Tx, refused: Refused) -> int:
+    raise refused

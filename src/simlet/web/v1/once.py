@@ -18,6 +18,10 @@ from simlet.web.v1.problems import problem_headers, problem_of
 
 REPLAYED = (b"idempotent-replayed", b"true")
 
+# What is mended by who asks, or ends as time goes on: rentals that end give back their line, their
+# place and their price. Nothing was done, so a repeated request cannot do anything twice.
+_PASSING = frozenset({Kind.AUTHENTICATION, Kind.FUNDS, Kind.INVALID, Kind.LIMIT, Kind.STOCK})
+
 
 async def write_once(call: Call[Any, Any], run: Callable[[Tx], Kept]) -> Kept:
     """Runs a flow and keeps its answer, or gives the answer that the call's key got before.
@@ -46,8 +50,8 @@ async def write_once(call: Call[Any, Any], run: Callable[[Tx], Kept]) -> Kept:
 
 
 def _passes(refused: Refused) -> bool:
-    """Whether it is not kept: who asks may mend it, and send it under the same key."""
-    return refused.refusal.kind in {Kind.AUTHENTICATION, Kind.INVALID}
+    """Whether it is not kept: the same request, under the same key, may be granted later."""
+    return refused.refusal.kind in _PASSING or "wait_s" in refused.details
 
 
 def fingerprint(call: Call[Any, Any]) -> bytes:

@@ -318,6 +318,7 @@ def _key_parameter() -> dict[str, Any]:
         "in": "header",
         "required": False,
         "description": "A key of your own for this request. For 24 hours the same request under "
-        "the same key gets the first answer again, and nothing is done twice.",
+        "the same key gets the first answer again, and nothing is done twice. Refusals that pass "
+        "(with `Retry-After`, 402, 429, out of stock) are not kept.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": _KEY_PATTERN},
     }

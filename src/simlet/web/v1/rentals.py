@@ -27,6 +27,7 @@ from simlet.flows.show_rental import (
     show_rental,
 )
 from simlet.flows.show_timeline import TimelineEntry, show_timeline
+from simlet.flows.tell_event import is_read
 from simlet.reads import V1
 from simlet.runtime import Runtime
 from simlet.store.details import RentalDetail, RentalFilter
@@ -90,10 +91,10 @@ class Report(Struct, forbid_unknown_fields=True):
 
 
 def told(runtime: Runtime, rentals: Iterable[RentalDetail]) -> None:
-    """Notes that codes are told."""
+    """Notes whose codes are told; what was erased is told to nobody."""
     now_ms = runtime.clock.now_ms()
     for one in rentals:
-        if one.state is RentalState.RECEIVED:
+        if is_read(one):
             runtime.reads.note(one.id, V1, now_ms)
 
 
@@ -132,7 +133,7 @@ async def messages(call: Call[OneRental, Nothing]) -> Answer:
     """The messages of a rental, the oldest first."""
     rental_id = call.parameters.id
     found = await call.runtime.db.read(rental_messages, call.account.id, rental_id)
-    if any(one.code for one in found):
+    if any(is_read(one) for one in found):
         call.runtime.reads.note(rental_id, V1, call.now_ms)
     shown = [shapes.message_shape(one, call.recording_url_of) for one in found]
     return Answer(200, shapes.list_bytes(shown))
