@@ -159,7 +159,9 @@ async def _serve_beside(settings: Settings, writer: Path | None) -> None:
             stack.push_async_callback(runtime.db.close)
             drain = _drain(runtime)
             reports = Reports(runtime)
-            web = _web(runtime, Supervisor(runtime, drain.spool, reports.of), listener)
+            supervisor = Supervisor(runtime, drain.spool, reports.of)
+            await supervisor.learn()
+            web = _web(runtime, supervisor, listener)
             noted = noting(reports, runtime.clock)
             alive = Beat("alive", say_alive, ALIVE_EVERY_S, runtime.clock)
             for part in (runtime.feed, runtime.reads, noted, drain, web, alive):

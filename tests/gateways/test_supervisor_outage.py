@@ -59,3 +59,21 @@ async def test_what_is_posted_there_goes_to_the_spool(
     assert answer is not None
     assert (answer.status, answer.body) == (200, before.body)
     assert spool.waiting == 1
+
+
+async def test_a_gateway_that_was_never_used_there_is_known_all_the_same(
+    world: World, database_url: str, tmp_path: Path
+) -> None:
+    _, secret = await world.gateway()
+    await world.gateway("an-unfit-one", kind="twilio")
+    spool = Spool(tmp_path / "spool", LIMIT_BYTES, world.clock)
+    await spool.open()
+    supervisor = Supervisor(world.runtime, spool)
+    await supervisor.learn()
+
+    async with broken(world, database_url):
+        answer = await supervisor.answer("gate", posted(secret, "first"))
+
+    await spool.close()
+    assert answer is not None
+    assert (answer.status, spool.waiting) == (200, 1)

@@ -85,6 +85,17 @@ class Supervisor:
         await self._follow()
         self._looking = asyncio.create_task(self._look())
 
+    async def learn(self) -> None:
+        """Makes all drivers and runs none, in a process that only answers.
+
+        So it can take what is posted when the database can tell of no gateway any more.
+        """
+        for gateway in await self.runtime.db.read(browse.list_gateways):
+            if gateway.kind in KINDS:
+                # What will not do is told by the process that runs it.
+                with suppress(Refused):
+                    self._driver(gateway)
+
     async def stop(self) -> None:
         """Stops all drivers; one that does not end when it is told to is left behind."""
         looking = [self._looking] if self._looking else []
