@@ -30,6 +30,7 @@ from simlet.testing.clock import FakeClock
 pytestmark = pytest.mark.anyio
 
 PATIENCE_S = 20.0
+HANGS = 'echo "$$" > "$TOLD"; exec sleep 1000'
 
 
 async def test_one_that_cannot_be_started_is_tried_again_after_a_pause(
@@ -101,7 +102,7 @@ async def test_one_that_dies_is_started_again_after_a_pause(
 async def test_one_that_does_not_end_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe = run_instead('echo "$$" > "$TOLD"; exec sleep 1000', tmp_path, monkeypatch)
+    pipe = run_instead(HANGS, tmp_path, monkeypatch)
     monkeypatch.setattr(module, "_KILL_AFTER_S", 0.05)
     siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, FakeClock())
     await siblings.start()
@@ -114,7 +115,7 @@ async def test_one_that_does_not_end_is_killed(
 async def test_one_that_hangs_is_killed_and_another_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe = run_instead('echo "$$" > "$TOLD"; exec sleep 1000', tmp_path, monkeypatch)
+    pipe = run_instead(HANGS, tmp_path, monkeypatch)
     clock = FakeClock()
     siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock, must_speak=True)
     await siblings.start()
@@ -132,7 +133,7 @@ async def test_one_that_hangs_is_killed_and_another_started(
 async def test_one_that_is_not_asked_to_say_so_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe = run_instead('echo "$$" > "$TOLD"; exec sleep 1000', tmp_path, monkeypatch)
+    pipe = run_instead(HANGS, tmp_path, monkeypatch)
     clock = FakeClock()
     siblings = Siblings(WRITE, Told(Settings()), 1, clock)
     await siblings.start()

@@ -31,22 +31,33 @@ async def kept(post: Post) -> list[Any]:
     return [tuple(row) for row in rows]
 
 
+async def message_during_an_outage(post: Post, *, stamped: bool) -> int:
+    """A message that cannot be written now, and the time of the rental passes; when it came."""
+    post.break_down()
+    came_at_ms = post.world.clock.now_ms()
+    await post.deliver([sms("your code is 123456", sent_at_ms=came_at_ms if stamped else None)])
+    post.world.clock.advance(70)
+    return came_at_ms
+
+
+async def state_when_all_is_well(post: Post) -> str:
+    """The state of the rental when the spool was drained, and the books agree."""
+    post.moody.fault = None
+    await post.drained()
+    assert await post.world.book_findings() == []
+    (row,) = await post.world.rows("SELECT state FROM rentals")
+    return str(row[0])
+
+
 @pytest.mark.parametrize("stamped", [False, True])
 async def test_a_rental_that_was_open_when_it_came_gets_its_code(
     post: Post, *, stamped: bool
 ) -> None:
     _, rental = await rented(post)
-    post.break_down()
-    came_at_ms = post.world.clock.now_ms()
-    await post.deliver([sms("your code is 123456", sent_at_ms=came_at_ms if stamped else None)])
-    # Its time passes, and nobody could write that either.
-    post.world.clock.advance(70)
-    post.moody.fault = None
-    await post.drained()
+    # Nobody could write that its time was over, either.
+    came_at_ms = await message_during_an_outage(post, stamped=stamped)
+    assert await state_when_all_is_well(post) == RentalState.RECEIVED.value
     assert await kept(post) == [(rental.id, "123456", came_at_ms, None)]
-    (row,) = await post.world.rows("SELECT state FROM rentals")
-    assert row[0] == RentalState.RECEIVED.value
-    assert await post.world.book_findings() == []
 
 
 @pytest.mark.parametrize("stamped", [False, True])
@@ -54,17 +65,10 @@ async def test_a_rental_that_ended_meanwhile_has_the_message_and_its_money(
     post: Post, *, stamped: bool
 ) -> None:
     _, rental = await rented(post)
-    post.break_down()
-    came_at_ms = post.world.clock.now_ms()
-    await post.deliver([sms("your code is 123456", sent_at_ms=came_at_ms if stamped else None)])
-    post.world.clock.advance(70)
+    came_at_ms = await message_during_an_outage(post, stamped=stamped)
     await post.world.expire()
-    post.moody.fault = None
-    await post.drained()
+    assert await state_when_all_is_well(post) == RentalState.EXPIRED.value
     assert await kept(post) == [(rental.id, "123456", came_at_ms, None)]
-    (row,) = await post.world.rows("SELECT state FROM rentals")
-    assert row[0] == RentalState.EXPIRED.value
-    assert await post.world.book_findings() == []
 
 
 async def test_a_rental_that_began_after_it_came_never_sees_it(post: Post) -> None:

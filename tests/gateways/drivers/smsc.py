@@ -20,6 +20,8 @@ SETTINGS: dict[str, Value] = {
     "system_id": "simlet",
     "password": PASSWORD,
 }
+ENQUIRE_LINK_S = 30.0
+RESPONSE_TIMEOUT_S = 10.0
 PATIENCE_S = 10.0
 NUMBER = "+84912345678"
 LONGEST_PAUSE_S = 60.0
