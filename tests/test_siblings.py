@@ -18,9 +18,9 @@ from simlet.siblings import (
     SERVE_BESIDE,
     SILENT_AFTER_S,
     WRITE,
+    Instructions,
     Siblings,
     Silence,
-    Told,
     listening_at,
     meeting_place,
     say_alive,
@@ -38,7 +38,7 @@ async def test_one_that_cannot_be_started_is_tried_again_after_a_pause(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     clock = FakeClock()
-    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock)
+    siblings = Siblings(SERVE_BESIDE, Instructions(Settings()), 1, clock)
     await siblings.start()
 
     async with asyncio.timeout(PATIENCE_S):
@@ -73,11 +73,11 @@ async def test_what_one_is_told_stands_on_its_input_and_nowhere_else(
     script = 'read line; (echo "$line"; echo "$@"; env) > "$TOLD"; cat > /dev/null'
     pipe = run_instead(script, tmp_path, monkeypatch)
     settings = Settings(database_url="postgresql://simlet:Hidden-Password@127.0.0.1/simlet")
-    siblings = Siblings(WRITE, Told(settings, "/somewhere/writer"), 1, FakeClock())
+    siblings = Siblings(WRITE, Instructions(settings, "/somewhere/writer"), 1, FakeClock())
     await siblings.start()
     line, arguments, *environment = (await read(pipe)).splitlines()
     await asyncio.wait_for(siblings.stop(), PATIENCE_S)
-    told = msgspec.json.decode(line, type=Told)
+    told = msgspec.json.decode(line, type=Instructions)
     assert told.settings.database_url == settings.database_url
     assert told.writer == "/somewhere/writer"
     assert arguments.split() == ["-m", *WRITE]
@@ -89,7 +89,7 @@ async def test_one_that_dies_is_started_again_after_a_pause(
 ) -> None:
     pipe = run_instead('echo "$$" > "$TOLD"; exit 3', tmp_path, monkeypatch)
     clock = FakeClock()
-    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock)
+    siblings = Siblings(SERVE_BESIDE, Instructions(Settings()), 1, clock)
     await siblings.start()
     first = await read(pipe)
     async with asyncio.timeout(PATIENCE_S):
@@ -104,7 +104,7 @@ async def test_one_that_does_not_end_is_killed(
 ) -> None:
     pipe = run_instead(HANGS, tmp_path, monkeypatch)
     monkeypatch.setattr(module, "_KILL_AFTER_S", 0.05)
-    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, FakeClock())
+    siblings = Siblings(SERVE_BESIDE, Instructions(Settings()), 1, FakeClock())
     await siblings.start()
     pid = int(await read(pipe))
     await asyncio.wait_for(siblings.stop(), PATIENCE_S)
@@ -117,7 +117,7 @@ async def test_one_that_hangs_is_killed_and_another_started(
 ) -> None:
     pipe = run_instead(HANGS, tmp_path, monkeypatch)
     clock = FakeClock()
-    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 1, clock, must_speak=True)
+    siblings = Siblings(SERVE_BESIDE, Instructions(Settings()), 1, clock, must_speak=True)
     await siblings.start()
     first = int(await read(pipe))
     async with asyncio.timeout(PATIENCE_S):
@@ -135,7 +135,7 @@ async def test_one_that_is_not_asked_to_say_so_does_not_hang(
 ) -> None:
     pipe = run_instead(HANGS, tmp_path, monkeypatch)
     clock = FakeClock()
-    siblings = Siblings(WRITE, Told(Settings()), 1, clock)
+    siblings = Siblings(WRITE, Instructions(Settings()), 1, clock)
     await siblings.start()
     pid = int(await read(pipe))
     assert clock.sleeping == 0
@@ -180,7 +180,7 @@ async def test_who_works_says_so_and_never_waits_for_who_listens(
 
 
 async def test_none_are_started_where_there_is_one_process() -> None:
-    siblings = Siblings(SERVE_BESIDE, Told(Settings()), 0, FakeClock())
+    siblings = Siblings(SERVE_BESIDE, Instructions(Settings()), 0, FakeClock())
     await siblings.start()
     await asyncio.wait_for(siblings.stop(), PATIENCE_S)
 

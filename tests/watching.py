@@ -9,7 +9,7 @@ from simlet.flows.follow_gateways import (
     turn_gateways,
     turned_gateways,
 )
-from simlet.flows.note_reports import SeenLine, Told, UnknownSim, note_reports
+from simlet.flows.note_reports import GatewayUpdate, SeenLine, UnknownSim, note_reports
 from simlet.flows.probe_lines import probe_lines
 from simlet.flows.watch_lines import read_on, watch_lines
 from simlet.store import events
@@ -57,7 +57,7 @@ async def report(
     now_ms = world.clock.now_ms()
     lines = tuple(SeenLine(one, now_ms) for one in reports if isinstance(one, LineReport))
     itself = [one for one in reports if isinstance(one, GatewayReport)]
-    told = Told(gateway_id, now_ms, itself[-1] if itself else None, lines)
+    told = GatewayUpdate(gateway_id, now_ms, itself[-1] if itself else None, lines)
     return await world.db.write(note_reports, [told], RULES, now_ms)
 
 

@@ -118,7 +118,7 @@ class News:
         self.ring()
 
 
-class Told(NamedTuple):
+class StreamedEvent(NamedTuple):
     """An event as a stream sends it on; with the rental whose code it tells."""
 
     seq: int
@@ -151,9 +151,9 @@ class Tail(News):
         self.render = render
         self.behind = True
         self.standing_changed = True
-        self._told: list[Told] = []
+        self._told: list[StreamedEvent] = []
 
-    def push(self, told: Told) -> None:
+    def push(self, told: StreamedEvent) -> None:
         """Adds an event, or falls behind where too many wait."""
         if self.behind:
             return
@@ -174,15 +174,15 @@ class Tail(News):
         self.behind = False
         self._told = []
 
-    def take(self) -> list[Told]:
+    def take(self) -> list[StreamedEvent]:
         """What has come since the last call; some of it may have been read already."""
         told, self._told = self._told, []
         return told
 
 
-def told(detail: EventDetail, render: Render) -> Told:
+def told(detail: EventDetail, render: Render) -> StreamedEvent:
     """An event, rendered."""
-    return Told(detail.event.seq, render(detail), detail.code_of)
+    return StreamedEvent(detail.event.seq, render(detail), detail.code_of)
 
 
 _STANDING = frozenset({EventKind.ACCOUNT_SUSPENDED, EventKind.TOKEN_REVOKED})
@@ -375,7 +375,7 @@ class EventFeed:
 
     def _tell(self, detail: EventDetail) -> None:
         event = detail.event
-        rendered: dict[Render, Told] = {}
+        rendered: dict[Render, StreamedEvent] = {}
         for tail in self._tails.get(event.account_id or 0, ()):
             if event.kind in tail.kinds:
                 if tail.render not in rendered:

@@ -36,8 +36,8 @@ from simlet.siblings import (
     ALIVE_EVERY_S,
     SERVE_BESIDE,
     WRITE,
+    Instructions,
     Siblings,
-    Told,
     meeting_place,
     say_alive,
 )
@@ -96,7 +96,7 @@ def run(settings: Settings, ready: Ready) -> None:
     uvloop.run(serve(settings, ready))
 
 
-def run_sibling(told: Told) -> None:
+def run_sibling(told: Instructions) -> None:
     """Runs a further process of a server; it ends where its standard input ends.
 
     Args:
@@ -124,7 +124,7 @@ async def serve(settings: Settings, ready: Ready) -> None:
     ):
         port = listener.getsockname()[1]
         there = msgspec.structs.replace(settings, listen=_at(settings, port))
-        told = Told(there, None if address is None else str(address))
+        told = Instructions(there, None if address is None else str(address))
         siblings = Siblings(SERVE_BESIDE, told, count - 1, SystemClock(), must_speak=True)
         writer = Siblings(WRITE, told, 0 if address is None else 1, SystemClock())
         async with AsyncExitStack() as stack:

@@ -41,7 +41,7 @@ _ALWAYS_THERE = "/tmp"  # noqa: S108 - what is made in it is closed to others
 _log = get_log("siblings")
 
 
-class Told(msgspec.Struct, frozen=True):
+class Instructions(msgspec.Struct, frozen=True):
     """What a further process is told.
 
     Attributes:
@@ -102,7 +102,7 @@ class Siblings:
     """
 
     program: tuple[str, ...]
-    told: Told
+    told: Instructions
     count: int
     clock: Clock
     must_speak: bool = False

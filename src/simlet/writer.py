@@ -19,7 +19,7 @@ import simlet.flows.rent_number  # noqa: F401
 from simlet.config import Settings
 from simlet.log import configure_log
 from simlet.memory import settle_memory
-from simlet.siblings import Told, listening_at
+from simlet.siblings import Instructions, listening_at
 from simlet.store.sql import DatabaseFault
 from simlet.store.sqlite_file import sqlite_path
 from simlet.store.sqlite_group import GroupWriter
@@ -35,7 +35,7 @@ def main() -> None:
     """
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, signal.SIG_IGN)
-    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=Told)
+    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=Instructions)
     settings = told.settings
     configure_log(settings.log.level, settings.log.format, sys.stderr)
     writer = GroupWriter(_database(settings), settings.database.busy_timeout_s)
@@ -51,7 +51,7 @@ def _database(settings: Settings) -> Path:
     return path
 
 
-def _address(told: Told) -> Path:
+def _address(told: Instructions) -> Path:
     if told.writer is None:
         raise DatabaseFault("it was not told where to listen")
     return Path(told.writer)

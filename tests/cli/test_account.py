@@ -12,7 +12,7 @@ from simlet.cli.failure import WRONG_USE
 from simlet.domain.events import EventKind
 from simlet.domain.signing import hash_secret, token_is_well_formed
 from simlet.flows.browse import account_of_token
-from simlet.store.endpoints import callback_target
+from simlet.store.endpoints import first_api_endpoint
 from simlet.store.events import events_after
 
 
@@ -209,7 +209,7 @@ def test_a_reference_that_cannot_be_kept_is_wrong_use(shell: Shell, reference: s
 def test_a_callback_gets_a_secret_of_its_own(shell: Shell) -> None:
     url = "https://dealer.example/in"
     added = shell.json("account", "add", "ann", "--callback", url)
-    target = read(callback_target, added["id"])
+    target = read(first_api_endpoint, added["id"])
     assert target is not None
     assert (added["callback_url"], added["callback_secret"]) == (target.url, target.secret)
     assert Webhook(added["callback_secret"])
@@ -227,7 +227,7 @@ def test_callbacks_can_be_ended(shell: Shell) -> None:
     added = shell.json("account", "add", "ann", "--callback", "https://dealer.example/in")
     ended = shell.json("account", "callback", "ann", "--off")
     assert (ended["callback_url"], ended["callback_secret"]) == (None, None)
-    assert read(callback_target, added["id"]) is None
+    assert read(first_api_endpoint, added["id"]) is None
 
 
 def test_a_callback_to_our_own_network_is_refused_and_nothing_is_added(shell: Shell) -> None:

@@ -12,7 +12,7 @@ from simlet.cli.live import EVERY_S, follow, with_ages
 from simlet.cli.output import Facts
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.line_health import OutReason, Rules
-from simlet.flows.note_reports import SeenLine, Told, note_reports
+from simlet.flows.note_reports import GatewayUpdate, SeenLine, note_reports
 from simlet.store import pool
 from simlet.store.sql import Sql, Tx
 from simlet.testing.clock import FakeClock
@@ -33,7 +33,7 @@ def pretend(shell: Shell) -> None:
     shell.run("line", "import", file, "--gateway", "bank")
     gateway_id = shell.json("gateway", "list")[0]["id"]
     seen = LineReport("ttyUSB0", Reception.READY, iccid(1), None, "452010000000001", -71, "Viettel")
-    told = Told(
+    told = GatewayUpdate(
         gateway_id, now_ms(), GatewayReport(up=True, detail="well"), (SeenLine(seen, now_ms()),)
     )
     write(note_reports, [told], RULES, now_ms())

@@ -4,7 +4,7 @@ from simlet.domain import errors
 from simlet.domain.events import EventKind
 from simlet.domain.extras import Extras
 from simlet.domain.request import LineRequest, RequestState
-from simlet.flows.fill_requests import Turn, expire_requests, fill_request
+from simlet.flows.fill_requests import FillOutcome, expire_requests, fill_request
 from simlet.flows.manage_accounts import suspend_account
 from simlet.flows.manage_services import pause_service
 from simlet.flows.show_rental import show_rental
@@ -135,7 +135,7 @@ async def test_at_the_limit_itself_a_request_keeps_its_place(world: World) -> No
         fill_request, request.id, world.clock.now_ms(), world.runtime.chance
     )
 
-    assert turn is Turn.KEPT
+    assert turn is FillOutcome.KEPT
     assert await states(world) == ["queued"]
 
 
@@ -233,7 +233,7 @@ async def test_a_request_whose_turn_comes_after_its_deadline_gets_no_line(world:
     deadline_ms = request.deadline_at_ms
     turn = await world.db.write(fill_request, request.id, deadline_ms, world.runtime.chance)
 
-    assert turn is Turn.ENDED
+    assert turn is FillOutcome.ENDED
     assert await states(world) == ["expired"]
 
 
@@ -264,7 +264,7 @@ async def test_what_has_ended_is_not_filled(world: World) -> None:
         turn = await world.db.write(
             fill_request, request_id, world.clock.now_ms(), world.runtime.chance
         )
-        assert turn is Turn.ENDED
+        assert turn is FillOutcome.ENDED
     assert await world.events() == before
 
 
@@ -277,6 +277,6 @@ async def test_without_a_free_line_the_queue_is_dry(world: World) -> None:
         fill_request, request.id, world.clock.now_ms(), world.runtime.chance
     )
 
-    assert turn is Turn.DRY
+    assert turn is FillOutcome.DRY
     assert await world.events() == before
     assert await counted(world) == [1]

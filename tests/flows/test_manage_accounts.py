@@ -203,7 +203,8 @@ async def test_the_callback_is_set_changed_and_ended(world: World) -> None:
     account_id = await add(world, callback=CallbackTarget("https://dealer.test/a", "whsec_1"))
 
     async def target() -> CallbackTarget | None:
-        return await world.db.read(endpoints.callback_target, account_id)
+        found = await world.db.read(endpoints.first_api_endpoint, account_id)
+        return None if found is None else CallbackTarget(found.url, found.secret)
 
     assert await target() == CallbackTarget("https://dealer.test/a", "whsec_1")
     changed = CallbackTarget("https://dealer.test/b", "whsec_2")

@@ -2,7 +2,7 @@ import pytest
 
 from simlet.domain.allocate import Chance
 from simlet.domain.request import LineRequest
-from simlet.flows.fill_requests import Turn, fill_request
+from simlet.flows.fill_requests import FillOutcome, fill_request
 from simlet.store.sql import Tx
 from simlet.testing.world import World
 from simlet.workers import stock_queue as worker
@@ -110,7 +110,7 @@ async def test_where_there_is_no_line_the_first_of_a_queue_asks_for_all(
         await world.queue(dealer, 4, wanted=wanted)
     asked: list[int] = []
 
-    def counted(tx: Tx, request_id: int, now_ms: int, chance: Chance) -> Turn:
+    def counted(tx: Tx, request_id: int, now_ms: int, chance: Chance) -> FillOutcome:
         asked.append(request_id)
         return fill_request(tx, request_id, now_ms, chance)
 

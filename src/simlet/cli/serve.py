@@ -9,7 +9,7 @@ from simlet.cli.database import command_settings
 from simlet.cli.output import Output, json_option
 from simlet.config import Settings
 from simlet.service import Ready, run, run_sibling
-from simlet.siblings import SERVE_BESIDE, Told
+from simlet.siblings import SERVE_BESIDE, Instructions
 
 
 @click.command()
@@ -28,7 +28,7 @@ def serve(output: Output) -> None:
 @click.command(SERVE_BESIDE[-1], hidden=True)
 def serve_sibling() -> None:
     """Run a further process of a server; the first one starts it."""
-    run_sibling(msgspec.json.decode(sys.stdin.buffer.readline(), type=Told))
+    run_sibling(msgspec.json.decode(sys.stdin.buffer.readline(), type=Instructions))
 
 
 def serve_settings(settings: Settings, ready: Ready) -> None:

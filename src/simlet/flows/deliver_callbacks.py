@@ -82,7 +82,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class DeliveryRound:
     """What one turn of work gave.
 
     Attributes:
@@ -135,7 +135,7 @@ def work_callbacks(
     lease_s: float,
     page: int,
     seen: int = 0,
-) -> Turn:
+) -> DeliveryRound:
     """One turn of work in one transaction: records, queues, claims.
 
     Up to `seen` the log was read before, and nothing in it is to be told.
@@ -146,7 +146,7 @@ def work_callbacks(
     # What could not be told made room for something else.
     more = read == page or len(deliveries) < taken
     seq = events.position(tx, CURSOR) or 0
-    return Turn(deliveries, outcomes, more, _next_at_ms(tx, now_ms), max(seq, seen))
+    return DeliveryRound(deliveries, outcomes, more, _next_at_ms(tx, now_ms), max(seq, seen))
 
 
 def _next_at_ms(tx: Tx, now_ms: int) -> int | None:

@@ -20,7 +20,7 @@ from simlet.store.requests import Queue
 from simlet.store.sql import Tx
 
 
-class Turn(Enum):
+class FillOutcome(Enum):
     """What came of a request's turn."""
 
     FILLED = "filled"
@@ -66,34 +66,34 @@ def any_queued(tx: Tx) -> bool:
     return requests.any_queued(tx)
 
 
-def fill_request(tx: Tx, request_id: int, now_ms: int, chance: Chance) -> Turn:
+def fill_request(tx: Tx, request_id: int, now_ms: int, chance: Chance) -> FillOutcome:
     """Gives a line to a request that is queued; where renting is refused, so is the request.
 
     Out of stock it stays, and at its account's limit of rentals too.
     """
     request = requests.lock_request(tx, request_id)
     if request is None or request.state is not RequestState.QUEUED:
-        return Turn.ENDED
+        return FillOutcome.ENDED
     if now_ms >= request.deadline_at_ms:
         end_request(tx, request.expired(now_ms), now_ms)
-        return Turn.ENDED
+        return FillOutcome.ENDED
     try:
         rented = give_line(tx, _renting(request), now_ms, chance, request.id)
     except Refused as refused:
         return _not_given(tx, request, refused, now_ms)
     end_request(tx, request.filled(rented.rental.id, now_ms), now_ms)
-    return Turn.FILLED
+    return FillOutcome.FILLED
 
 
-def _not_given(tx: Tx, request: LineRequest, refused: Refused, now_ms: int) -> Turn:
+def _not_given(tx: Tx, request: LineRequest, refused: Refused, now_ms: int) -> FillOutcome:
     if refused.refusal is WAITING_LIMIT:
-        return Turn.KEPT
+        return FillOutcome.KEPT
     if refused.refusal is OUT_OF_STOCK:
         # What it reported itself is not given to it, and may be given to others.
         reported = reports.has_reported(tx, request.account_id, request.service_id)
-        return Turn.KEPT if reported else Turn.DRY
+        return FillOutcome.KEPT if reported else FillOutcome.DRY
     end_request(tx, request.refused(refused.refusal.code, now_ms), now_ms)
-    return Turn.ENDED
+    return FillOutcome.ENDED
 
 
 def _renting(request: LineRequest) -> RentRequest:

@@ -10,10 +10,10 @@ from simlet.store.callbacks import NewCallback
 from simlet.store.events import LoggedEvent
 from simlet.store.sql import Tx
 
-Told = tuple[LoggedEvent, list[Endpoint]]
+Addressed = tuple[LoggedEvent, list[Endpoint]]
 
 
-def find_endpoints(tx: Tx, logged: Sequence[LoggedEvent]) -> list[Told]:
+def find_endpoints(tx: Tx, logged: Sequence[LoggedEvent]) -> list[Addressed]:
     """The events that anybody is told of, each with the active endpoints that are told of it.
 
     Those are the endpoints of its account that take it, and the one that its rental, or its

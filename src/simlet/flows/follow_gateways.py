@@ -9,7 +9,7 @@ from simlet.domain.events import Event, EventKind
 from simlet.domain.line_health import Rules
 from simlet.flows.place_lines import place_lines
 from simlet.store import events, gateway_health, health
-from simlet.store.gateway_health import Turn
+from simlet.store.gateway_health import PoolChange
 from simlet.store.sql import Tx
 
 
@@ -18,7 +18,7 @@ def any_turning(tx: Tx, rules: Rules, now_ms: int) -> bool:
     return bool(gateway_health.turning(tx, now_ms - rules.grace_ms))
 
 
-def turn_gateways(tx: Tx, rules: Rules, now_ms: int) -> list[Turn]:
+def turn_gateways(tx: Tx, rules: Rules, now_ms: int) -> list[PoolChange]:
     """Records which gateways' lines are to leave the pool from now on, or to come back."""
     turns = gateway_health.lock_turning(tx, now_ms - rules.grace_ms)
     for turn in turns:
@@ -28,12 +28,12 @@ def turn_gateways(tx: Tx, rules: Rules, now_ms: int) -> list[Turn]:
     return turns
 
 
-def turned_gateways(tx: Tx) -> list[Turn]:
+def turned_gateways(tx: Tx) -> list[PoolChange]:
     """Every gateway that told of itself, and whether its lines are to be out of the pool."""
     return gateway_health.all_lines_out(tx)
 
 
-def lines_behind(tx: Tx, turn: Turn, after: int, limit: int) -> list[int]:
+def lines_behind(tx: Tx, turn: PoolChange, after: int, limit: int) -> list[int]:
     """Lines that do not follow their gateway yet, in the order of their ids, from behind one."""
     return health.lines_to_follow(
         tx, turn.gateway_id, lines_out=turn.lines_out, after=after, limit=limit

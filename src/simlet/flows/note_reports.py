@@ -31,7 +31,7 @@ class SeenLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class GatewayUpdate:
     """What one gateway told: of itself, unless it is None, and of its ports, each once."""
 
     gateway_id: int
@@ -78,7 +78,9 @@ class _Seen:
         return self.takes or self.line.gateway_id in {None, self.gateway_id}
 
 
-def note_reports(tx: Tx, told: Sequence[Told], rules: Rules, now_ms: int) -> list[UnknownSim]:
+def note_reports(
+    tx: Tx, told: Sequence[GatewayUpdate], rules: Rules, now_ms: int
+) -> list[UnknownSim]:
     """Records what gateways told; the SIMs among it that no line in use has.
 
     What a gateway told before it was removed does not count any more.
@@ -100,17 +102,19 @@ def note_reports(tx: Tx, told: Sequence[Told], rules: Rules, now_ms: int) -> lis
     ]
 
 
-def _iccids(told: Sequence[Told]) -> list[str]:
+def _iccids(told: Sequence[GatewayUpdate]) -> list[str]:
     return sorted({seen.report.iccid for one in told for seen in one.lines if seen.report.iccid})
 
 
-def _numbers(told: Sequence[Told]) -> list[str]:
+def _numbers(told: Sequence[GatewayUpdate]) -> list[str]:
     reports = [seen.report for one in told for seen in one.lines]
     return sorted({one.number for one in reports if one.number and not one.iccid})
 
 
 def _found(
-    told: Sequence[Told], by_iccid: Mapping[str, HealthOf], by_number: Mapping[str, HealthOf]
+    told: Sequence[GatewayUpdate],
+    by_iccid: Mapping[str, HealthOf],
+    by_number: Mapping[str, HealthOf],
 ) -> dict[int, _Seen]:
     """What counts of the lines that were told by name, each once."""
     found: dict[int, _Seen] = {}
@@ -127,7 +131,7 @@ def _found(
     return found
 
 
-def _missing(tx: Tx, told: Told, found: Mapping[int, _Seen]) -> Iterator[_Seen]:
+def _missing(tx: Tx, told: GatewayUpdate, found: Mapping[int, _Seen]) -> Iterator[_Seen]:
     """The lines that were seen last in one of the ports, and are not told of by name now."""
     by_port = {_port(seen.report): seen for seen in told.lines}
     if not by_port:
@@ -187,7 +191,7 @@ def _clipped(text: str | None, chars: int) -> str | None:
     return None if text is None else storable(text)[:chars]
 
 
-def _note_gateways(tx: Tx, told: Sequence[Told]) -> None:
+def _note_gateways(tx: Tx, told: Sequence[GatewayUpdate]) -> None:
     known = gateway_health.connections(tx, sorted(one.gateway_id for one in told))
     for one in sorted(told, key=lambda one: one.gateway_id):
         if one.gateway is None:

@@ -10,7 +10,7 @@ from itertools import islice
 from simlet.domain.health import GatewayReport, LineReport
 from simlet.domain.line_health import Rules
 from simlet.domain.phone import masked
-from simlet.flows.note_reports import SeenLine, Told, UnknownSim, note_reports
+from simlet.flows.note_reports import GatewayUpdate, SeenLine, UnknownSim, note_reports
 from simlet.gateways.contract import Report
 from simlet.log import get_log
 from simlet.runtime import Runtime
@@ -124,7 +124,7 @@ class Reports:
         self._log_unknown(unknown)
         return len(keys) == MOST_REPORTS
 
-    def _told(self, keys: list[tuple[int, _OfPort]]) -> list[Told]:
+    def _told(self, keys: list[tuple[int, _OfPort]]) -> list[GatewayUpdate]:
         told = []
         for gateway_id in dict.fromkeys(gateway_id for gateway_id, _ in keys):
             latest = [self._latest[key] for key in keys if key[0] == gateway_id]
@@ -135,7 +135,9 @@ class Reports:
                 if isinstance(one.report, LineReport)
             )
             at_ms = max(one.at_ms for one in latest)
-            told.append(Told(gateway_id, at_ms, of_itself[0] if of_itself else None, lines))
+            told.append(
+                GatewayUpdate(gateway_id, at_ms, of_itself[0] if of_itself else None, lines)
+            )
         return told
 
     def _log_unknown(self, unknown: list[UnknownSim]) -> None:

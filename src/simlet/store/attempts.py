@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simlet.store.pool import ids_table
-from simlet.store.sql import Sql, Tx
+from simlet.store.sql import Sql, Tx, ids_table
 
 ANSWER_CHARS = 500
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from simlet.store.pool import ids_table
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, ids_table
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 # What stands behind another event of its chain has no time of its own yet.

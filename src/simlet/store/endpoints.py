@@ -7,8 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from simlet.domain.endpoint import BodyFormat, Endpoint, EndpointScope, EndpointState
-from simlet.store.pool import ids_table
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, ids_table
 
 _FIELDS = (
     "p.id, p.account_id, p.scope, p.url, p.failover_url, p.events, p.format, p.secret, "
@@ -191,12 +190,6 @@ def endpoint_by_url(tx: Tx, account_id: int, url: str) -> Endpoint | None:
 def first_api_endpoint(tx: Tx, account_id: int) -> Endpoint | None:
     """The oldest endpoint of an account in the format of the first API: the operator's."""
     return _found(tx.row(_FIRST_API, account_id=account_id))
-
-
-def callback_target(tx: Tx, account_id: int) -> CallbackTarget | None:
-    """Where an account's callbacks of the first API go; None when it has no address."""
-    found = first_api_endpoint(tx, account_id)
-    return None if found is None else CallbackTarget(found.url, found.secret)
 
 
 def active_of_accounts(tx: Tx, account_ids: Collection[int]) -> list[Endpoint]:

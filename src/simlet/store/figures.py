@@ -12,8 +12,7 @@ import msgspec
 
 from simlet.domain.events import EventKind
 from simlet.domain.figures import Figures, Tally
-from simlet.store.pool import ids_table
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, ids_table
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _EVENTS = Sql(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from simlet.domain.line_health import Record
-from simlet.store.pool import ids_table
-from simlet.store.sql import Sql, Tx
+from simlet.store.sql import Sql, Tx, ids_table
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _CONNECTIONS = Sql(
@@ -57,7 +56,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PoolChange:
     """A gateway whose lines are to leave the pool, or with `lines_out` false to come back."""
 
     gateway_id: int
@@ -114,21 +113,23 @@ def set_records(tx: Tx, of_gateways: Iterable[tuple[int, Record]]) -> None:
         tx.run(_SET_RECORDS, table=msgspec.json.encode(table).decode())
 
 
-def turning(tx: Tx, since_ms: int) -> list[Turn]:
+def turning(tx: Tx, since_ms: int) -> list[PoolChange]:
     """Gateways that went down by a time, and those that came back since their lines left."""
-    return [Turn(row[0], bool(row[1])) for row in tx.rows(_TURNING_AS_THEY_ARE, since_ms=since_ms)]
+    return [
+        PoolChange(row[0], bool(row[1])) for row in tx.rows(_TURNING_AS_THEY_ARE, since_ms=since_ms)
+    ]
 
 
-def lock_turning(tx: Tx, since_ms: int) -> list[Turn]:
+def lock_turning(tx: Tx, since_ms: int) -> list[PoolChange]:
     """As `turning`, and no other transaction turns them meanwhile."""
-    return [Turn(row[0], bool(row[1])) for row in tx.rows(_TURNING_LOCKED, since_ms=since_ms)]
+    return [PoolChange(row[0], bool(row[1])) for row in tx.rows(_TURNING_LOCKED, since_ms=since_ms)]
 
 
-def set_lines_out(tx: Tx, turn: Turn) -> None:
+def set_lines_out(tx: Tx, turn: PoolChange) -> None:
     """Records that a gateway's lines are to leave the pool, or to come back."""
     tx.run(_SET_LINES_OUT, gateway_id=turn.gateway_id, lines_out=turn.lines_out)
 
 
-def all_lines_out(tx: Tx) -> list[Turn]:
+def all_lines_out(tx: Tx) -> list[PoolChange]:
     """Every gateway that told of itself, and whether its lines are to be out of the pool."""
-    return [Turn(row[0], bool(row[1])) for row in tx.rows(_LINES_OUT)]
+    return [PoolChange(row[0], bool(row[1])) for row in tx.rows(_LINES_OUT)]

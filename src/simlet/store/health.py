@@ -8,8 +8,7 @@ import msgspec
 
 from simlet.domain.health import Reception
 from simlet.domain.line_health import OutReason, Record, Standing
-from simlet.store.pool import ids_table
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, ids_table
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 # One dealer alone, by however many services, must not send a line to rest.

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from simlet.domain.phone import NATIONAL_DIGITS
-from simlet.store.pool import ids_table
-from simlet.store.sql import Sql, Tx
+from simlet.store.sql import Sql, Tx, ids_table
 
 _BY_NUMBER = Sql("SELECT id, state FROM lines WHERE number = :number AND state <> 'retired'")
 _RECEIVING = Sql(

@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from simlet.domain.allocate import BLOCK_LINES, block_of, place_of, places_from_bytes
-from simlet.store.pool import ids_table
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, ids_table
 from simlet.store.stock import left_by_service
 
 _IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"

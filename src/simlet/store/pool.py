@@ -5,13 +5,11 @@ set then and only then. What is changed is locked in the order in which a rentin
 block, line.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Mapping, Sequence
 
 from simlet.domain.allocate import block_of, place_of, places_from_bytes, places_to_bytes
 from simlet.domain.line_health import OutReason
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, ids_table
 from simlet.store.stock import lock_catalogue
 
 _OF_TABLE = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
@@ -35,11 +33,6 @@ _SET_LEFT = Sql(
     "UPDATE stock SET left_count = :left_count "
     "WHERE service_id = :service_id AND block_id = :block_id"
 )
-
-
-def ids_table(ids: Iterable[int]) -> str:
-    """Ids as a `{table}` of one column."""
-    return msgspec.json.encode([(one,) for one in ids]).decode()
 
 
 def stock_rows(tx: Tx, block_ids: Sequence[int]) -> dict[int, int]:

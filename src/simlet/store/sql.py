@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 Row = Sequence[Any]
 Inputs = Mapping[str, Any]
 
@@ -74,6 +76,11 @@ class Sql:
         self.sqlite, names = _numbered(_worded(text, _SQLITE_WORDS))
         self.in_order = _picker(names)
         self.postgres = _INPUT.sub(_input, _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
+
+
+def ids_table(ids: Iterable[int]) -> str:
+    """Ids as a `{table}` of one column."""
+    return msgspec.json.encode([(one,) for one in ids]).decode()
 
 
 def _input(found: re.Match[str]) -> str:

@@ -16,8 +16,8 @@ from simlet.domain.rental import RentalState
 from simlet.feed import News
 from simlet.flows.deliver_callbacks import (
     Delivery,
+    DeliveryRound,
     Room,
-    Turn,
     headers_for,
     look_ahead,
     reclaim_callbacks,
@@ -151,7 +151,7 @@ class Posting:
             return LONGEST_PAUSE_S
         return min(LONGEST_PAUSE_S, max(0, self._next_at_ms - now_ms) / 1000)
 
-    async def _turn(self, room: Room, now_ms: int) -> Turn:
+    async def _turn(self, room: Room, now_ms: int) -> DeliveryRound:
         """Records what ended, and takes what is due; nothing that ended is lost by a fault."""
         ended, self._ended = self._ended, []
         lease_s = self.runtime.settings.callbacks.timeout_s + LEASE_MARGIN_S

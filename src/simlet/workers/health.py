@@ -15,7 +15,7 @@ from simlet.flows.probe_lines import lines_due, probe_lines
 from simlet.flows.watch_lines import read_on, watch_lines
 from simlet.gateways.reports import Reports, rules_of
 from simlet.runtime import Runtime
-from simlet.store.gateway_health import Turn
+from simlet.store.gateway_health import PoolChange
 from simlet.workers.beat import Beat
 
 PAUSE_S = 1.0
@@ -46,7 +46,7 @@ class _Watch:
 
     runtime: Runtime
     rules: Rules
-    _behind: dict[Turn, int] = field(default_factory=dict)
+    _behind: dict[PoolChange, int] = field(default_factory=dict)
     _again_s: float = 0.0
 
     async def turn(self) -> bool:

@@ -1,8 +1,8 @@
 """Gives lines to those who queue for them, in their turn."""
 
 from simlet.flows.fill_requests import (
+    FillOutcome,
     Standing,
-    Turn,
     any_queued,
     expire_requests,
     fill_request,
@@ -45,18 +45,18 @@ async def serve(runtime: Runtime) -> bool:
             if served.get(one.queue, 0) is None:
                 continue
             turn = await _turn(runtime, one, kept)
-            served[one.queue] = None if turn is Turn.DRY else one.request_id
-            filled = filled or turn is Turn.FILLED
+            served[one.queue] = None if turn is FillOutcome.DRY else one.request_id
+            filled = filled or turn is FillOutcome.FILLED
     return filled
 
 
-async def _turn(runtime: Runtime, one: Standing, kept: set[tuple[Queue, int]]) -> Turn:
+async def _turn(runtime: Runtime, one: Standing, kept: set[tuple[Queue, int]]) -> FillOutcome:
     """A request's turn; where another of its account kept its place just now, so does this."""
     if (one.queue, one.account_id) in kept:
-        return Turn.KEPT
+        return FillOutcome.KEPT
     now_ms = runtime.clock.now_ms()
     turn = await runtime.db.write(fill_request, one.request_id, now_ms, runtime.chance)
-    if turn is Turn.KEPT:
+    if turn is FillOutcome.KEPT:
         kept.add((one.queue, one.account_id))
     return turn
 

@@ -7,10 +7,10 @@ from simlet.domain.errors import (
     EVENT_UNKNOWN,
 )
 from simlet.web.v1 import callbacks, examples, objects
-from simlet.web.v1.operation import AnyOperation, Operation, Told
+from simlet.web.v1.operation import AnswerDoc, AnyOperation, Operation
 
 TAG = "callbacks"
-_CALLBACK = Told(200, "The callback.", objects.Callback, examples.CALLBACK)
+_CALLBACK = AnswerDoc(200, "The callback.", objects.Callback, examples.CALLBACK)
 
 OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
@@ -25,7 +25,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         handler=callbacks.add,
         body=callbacks.NewCallback,
         answers=(
-            Told(
+            AnswerDoc(
                 201,
                 "The callback, with its secret.",
                 objects.Callback,
@@ -55,7 +55,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         handler=callbacks.list_all,
         parameters=callbacks.ListedCallbacks,
         answers=(
-            Told(200, "A page of callbacks.", objects.Callback, examples.CALLBACK, listed=True),
+            AnswerDoc(
+                200, "A page of callbacks.", objects.Callback, examples.CALLBACK, listed=True
+            ),
         ),
     ),
     Operation(
@@ -99,7 +101,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         description="Nothing is posted there any more, not even what was still to come.",
         handler=callbacks.remove,
         parameters=callbacks.OneCallback,
-        answers=(Told(204, "It is removed.", None),),
+        answers=(AnswerDoc(204, "It is removed.", None),),
         refusals=(CALLBACK_UNKNOWN,),
     ),
     Operation(
@@ -112,7 +114,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         "answered is kept as long as texts of messages are.",
         handler=callbacks.attempts,
         parameters=callbacks.ListedAttempts,
-        answers=(Told(200, "A page of attempts.", objects.Attempt, examples.ATTEMPT, listed=True),),
+        answers=(
+            AnswerDoc(200, "A page of attempts.", objects.Attempt, examples.ATTEMPT, listed=True),
+        ),
         refusals=(CALLBACK_UNKNOWN,),
     ),
     Operation(
@@ -124,7 +128,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         description="Posts an event `callback.test` there, and nowhere else.",
         handler=callbacks.test,
         parameters=callbacks.OneCallback,
-        answers=(Told(202, "The event.", objects.Event, examples.TEST_EVENT),),
+        answers=(AnswerDoc(202, "The event.", objects.Event, examples.TEST_EVENT),),
         refusals=(CALLBACK_UNKNOWN, CALLBACK_IS_DISABLED),
     ),
     Operation(
@@ -139,7 +143,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         handler=callbacks.replay,
         parameters=callbacks.OneCallback,
         body=callbacks.Replayed,
-        answers=(Told(202, "How many are posted.", objects.Replay, objects.Replay(count=1)),),
+        answers=(AnswerDoc(202, "How many are posted.", objects.Replay, objects.Replay(count=1)),),
         refusals=(CALLBACK_UNKNOWN, CALLBACK_IS_DISABLED, EVENT_UNKNOWN),
         examples=(
             ("One event", {"event": "evt_9"}),

@@ -4,7 +4,7 @@ from simlet.domain.figures import Figures
 from simlet.flows.browse import list_networks
 from simlet.flows.show_services import ServiceDetail
 from simlet.web.v1 import examples, objects, shapes
-from simlet.web.v1.operation import Answer, AnyOperation, Call, Nothing, Operation, Told
+from simlet.web.v1.operation import Answer, AnswerDoc, AnyOperation, Call, Nothing, Operation
 
 TAG = "catalogue"
 
@@ -54,7 +54,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         "the lines that would be given to it now (at most a second old), and how the service did "
         "in the last 24 hours and 7 days. Of fewer than 20 rentals no figure is told.",
         handler=services,
-        answers=(Told(200, "All of them.", objects.Service, examples.SERVICE, listed=True),),
+        answers=(AnswerDoc(200, "All of them.", objects.Service, examples.SERVICE, listed=True),),
     ),
     Operation(
         id="list_networks",
@@ -64,6 +64,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         summary="List networks",
         description="Every mobile operator whose name `networks` takes.",
         handler=networks,
-        answers=(Told(200, "All of them.", objects.Network, examples.NETWORK, listed=True),),
+        answers=(AnswerDoc(200, "All of them.", objects.Network, examples.NETWORK, listed=True),),
     ),
 )

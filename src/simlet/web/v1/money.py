@@ -14,6 +14,7 @@ from simlet.web.v1.objects import Posting
 from simlet.web.v1.operation import (
     USUAL_PAGE,
     Answer,
+    AnswerDoc,
     AnyOperation,
     AtText,
     Call,
@@ -21,7 +22,6 @@ from simlet.web.v1.operation import (
     Limit,
     Nothing,
     Operation,
-    Told,
 )
 from simlet.web.v1.pages import (
     FIRST_MS,
@@ -130,7 +130,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         summary="Show the balance",
         description="What can be spent, and what is set aside for waiting rentals.",
         handler=balance,
-        answers=(Told(200, "The balance.", objects.Balance, examples.BALANCE),),
+        answers=(AnswerDoc(200, "The balance.", objects.Balance, examples.BALANCE),),
     ),
     Operation(
         id="show_account",
@@ -140,7 +140,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         summary="Show the account",
         description="Its tier, its limits, and how much of them is in use.",
         handler=show,
-        answers=(Told(200, "The account.", objects.Account, examples.ACCOUNT),),
+        answers=(AnswerDoc(200, "The account.", objects.Account, examples.ACCOUNT),),
     ),
     Operation(
         id="list_postings",
@@ -153,8 +153,8 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         handler=statement,
         parameters=Statement,
         answers=(
-            Told(200, "A page of postings.", objects.Posting, examples.POSTING, listed=True),
-            Told(
+            AnswerDoc(200, "A page of postings.", objects.Posting, examples.POSTING, listed=True),
+            AnswerDoc(
                 200,
                 "Or the same as a table.",
                 None,

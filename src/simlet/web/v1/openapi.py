@@ -19,7 +19,7 @@ from simlet.domain.errors import (
     UNSUPPORTED_MEDIA_TYPE,
     Refusal,
 )
-from simlet.web.v1.operation import AnyOperation, Told
+from simlet.web.v1.operation import AnswerDoc, AnyOperation
 from simlet.web.v1.parse import BODY_LIMIT_BYTES
 from simlet.web.v1.problems import (
     FAULT,
@@ -224,7 +224,7 @@ def _common(operation: AnyOperation) -> tuple[Refusal, ...]:
 
 
 def _add_answer(
-    tree: dict[str, Any], told: Told, operation: AnyOperation, schemas: _Schemas
+    tree: dict[str, Any], told: AnswerDoc, operation: AnyOperation, schemas: _Schemas
 ) -> None:
     tree["description"] = f"{tree['description']} {told.description}" if tree else told.description
     names = [*_ANY_HEADERS, *_RATE_HEADERS, *(("Idempotent-Replayed",) if operation.once else ())]
@@ -238,7 +238,7 @@ def _add_answer(
     tree.setdefault("content", {})[told.content_type.partition(";")[0]] = media
 
 
-def _media(told: Told, schemas: _Schemas) -> dict[str, Any]:
+def _media(told: AnswerDoc, schemas: _Schemas) -> dict[str, Any]:
     if told.shape is None:
         return {"schema": {"type": "string"}, "example": told.example}
     example = msgspec.to_builtins(told.example)

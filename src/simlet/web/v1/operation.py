@@ -22,7 +22,7 @@ Example:
         description="…",
         handler=show,
         parameters=WaitParameters,
-        answers=(Told(200, "The rental.", objects.Rental, RENTAL_EXAMPLE),),
+        answers=(AnswerDoc(200, "The rental.", objects.Rental, RENTAL_EXAMPLE),),
         refusals=(RENTAL_UNKNOWN,),
     )
     ```
@@ -129,7 +129,7 @@ Handler = Callable[[Call[P, B]], Awaitable[Answer | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AnswerDoc:
     """An answer as the documentation tells it.
 
     Attributes:
@@ -166,7 +166,7 @@ class Operation(Generic[P, B]):
     summary: str
     description: str
     handler: Handler[P, B]
-    answers: tuple[Told, ...]
+    answers: tuple[AnswerDoc, ...]
     parameters: type[P] = Nothing  # type: ignore[assignment]  # the bound's own default
     body: type[B] = Nothing  # type: ignore[assignment]
     refusals: tuple[Refusal, ...] = ()

@@ -39,6 +39,7 @@ from simlet.web.v1.once import answer_of, write_once
 from simlet.web.v1.operation import (
     USUAL_PAGE,
     Answer,
+    AnswerDoc,
     AnyOperation,
     AtText,
     Call,
@@ -46,7 +47,6 @@ from simlet.web.v1.operation import (
     Limit,
     Nothing,
     Operation,
-    Told,
     WaitS,
 )
 from simlet.web.v1.pages import FIRST_MS, LAST_MS, at_ms, id_before, page_answer
@@ -217,7 +217,7 @@ class _Ended(Struct):
     state: str
 
 
-_RENTAL_ANSWER = Told(200, "The rental.", objects.Rental, examples.RENTAL)
+_RENTAL_ANSWER = AnswerDoc(200, "The rental.", objects.Rental, examples.RENTAL)
 
 OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
@@ -229,7 +229,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         description="The rentals of this account, newest first, by pages.",
         handler=list_all,
         parameters=ListedRentals,
-        answers=(Told(200, "A page of rentals.", objects.Rental, examples.RENTAL, listed=True),),
+        answers=(
+            AnswerDoc(200, "A page of rentals.", objects.Rental, examples.RENTAL, listed=True),
+        ),
     ),
     Operation(
         id="show_rental",
@@ -297,7 +299,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         "service, the oldest first.",
         handler=messages,
         parameters=OneRental,
-        answers=(Told(200, "All of them.", objects.Message, examples.MESSAGE, listed=True),),
+        answers=(AnswerDoc(200, "All of them.", objects.Message, examples.MESSAGE, listed=True),),
         refusals=(RENTAL_UNKNOWN,),
     ),
     Operation(
@@ -310,7 +312,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         "can be verified.",
         handler=postings,
         parameters=OneRental,
-        answers=(Told(200, "All of them.", objects.Posting, examples.POSTING, listed=True),),
+        answers=(AnswerDoc(200, "All of them.", objects.Posting, examples.POSTING, listed=True),),
         refusals=(RENTAL_UNKNOWN,),
     ),
     Operation(
@@ -324,7 +326,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         handler=timeline,
         parameters=OneRental,
         answers=(
-            Told(200, "All steps.", objects.TimelineEntry, examples.TIMELINE_ENTRY, listed=True),
+            AnswerDoc(
+                200, "All steps.", objects.TimelineEntry, examples.TIMELINE_ENTRY, listed=True
+            ),
         ),
         refusals=(RENTAL_UNKNOWN,),
     ),

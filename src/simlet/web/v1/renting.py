@@ -49,11 +49,11 @@ from simlet.web.v1.holding import Client, held_open
 from simlet.web.v1.once import answer_of, write_once
 from simlet.web.v1.operation import (
     Answer,
+    AnswerDoc,
     AnyOperation,
     Call,
     Nothing,
     Operation,
-    Told,
     WaitS,
 )
 from simlet.web.v1.rentals import TAG, told
@@ -317,8 +317,8 @@ OPERATIONS: tuple[AnyOperation, ...] = (
             ),
         ),
         answers=(
-            Told(201, "The rental.", objects.NewRental, examples.WAITING, headers=_LOCATION),
-            Told(
+            AnswerDoc(201, "The rental.", objects.NewRental, examples.WAITING, headers=_LOCATION),
+            AnswerDoc(
                 202,
                 "The place in the queue.",
                 objects.NewRequest,

@@ -18,13 +18,13 @@ from simlet.web.v1.once import answer_of, write_once
 from simlet.web.v1.operation import (
     USUAL_PAGE,
     Answer,
+    AnswerDoc,
     AnyOperation,
     Call,
     Cursor,
     Limit,
     Nothing,
     Operation,
-    Told,
     WaitS,
 )
 from simlet.web.v1.pages import id_before, page_answer
@@ -108,7 +108,7 @@ def _ahead(tx: Tx, request: LineRequest) -> int | None:
     return requests_ahead(tx, request) if request.state is RequestState.QUEUED else None
 
 
-_REQUEST_ANSWER = Told(200, "The request.", objects.Request, examples.REQUEST)
+_REQUEST_ANSWER = AnswerDoc(200, "The request.", objects.Request, examples.REQUEST)
 
 OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
@@ -120,7 +120,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         description="The requests of this account, newest first, by pages.",
         handler=list_all,
         parameters=ListedRequests,
-        answers=(Told(200, "A page of requests.", objects.Request, examples.REQUEST, listed=True),),
+        answers=(
+            AnswerDoc(200, "A page of requests.", objects.Request, examples.REQUEST, listed=True),
+        ),
     ),
     Operation(
         id="show_request",

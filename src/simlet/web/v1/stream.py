@@ -26,12 +26,12 @@ from simlet.web.v1.operation import (
     MAX_PAGE,
     USUAL_PAGE,
     Answer,
+    AnswerDoc,
     AnyOperation,
     Call,
     Limit,
     Nothing,
     Operation,
-    Told,
 )
 from simlet.web.v1.shapes import EVENT_PREFIX, RecordingUrl, event_id
 
@@ -170,7 +170,7 @@ class _Stream:
             full = len(page) == MAX_PAGE
         return sent
 
-    async def _page(self, sent: int) -> list[feed.Told]:
+    async def _page(self, sent: int) -> list[feed.StreamedEvent]:
         runtime = self.call.runtime
         async with runtime.feed.reading:
             page = await runtime.db.read(
@@ -178,7 +178,7 @@ class _Stream:
             )
             return [feed.told(one, self.frames) for one in page]
 
-    async def _tell(self, events: Iterable[feed.Told], sent: int) -> int:
+    async def _tell(self, events: Iterable[feed.StreamedEvent], sent: int) -> int:
         new = [one for one in events if one.seq > sent]
         if not new:
             return sent
@@ -238,8 +238,8 @@ EVENTS = Operation(
     handler=show_events,
     parameters=EventParameters,
     answers=(
-        Told(200, "A page of events.", objects.Event, examples.EVENT, listed=True),
-        Told(200, "Or the stream.", None, _STREAM_EXAMPLE, content_type=EVENT_STREAM),
+        AnswerDoc(200, "A page of events.", objects.Event, examples.EVENT, listed=True),
+        AnswerDoc(200, "Or the stream.", None, _STREAM_EXAMPLE, content_type=EVENT_STREAM),
     ),
     refusals=(OPEN_LIMIT,),
 )
