@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from simlet.config import load_settings
+from simlet.load_config import load_settings
 from simlet.service import run
 
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from simlet.clock import SystemClock
-from simlet.config import Settings, load_settings
+from simlet.config import Settings
+from simlet.load_config import load_settings
 from simlet.log import configure_log
 from simlet.runtime import open_settings_database
 from simlet.store.database import Database

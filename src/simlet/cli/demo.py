@@ -12,8 +12,9 @@ from simlet.cli.database import log_as_command, now_ms, with_database
 from simlet.cli.demo_seed import seed
 from simlet.cli.output import Output, console, json_option
 from simlet.cli.serve import cannot_serve, serve_settings
-from simlet.config import Settings, load_settings
+from simlet.config import Settings
 from simlet.domain.signing import TOKEN_RANDOM_BYTES, format_token, hash_secret
+from simlet.load_config import load_settings
 
 HOST = "127.0.0.1"
 DATABASE_NAME = "simlet.db"

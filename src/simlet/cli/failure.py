@@ -12,9 +12,9 @@ import msgspec
 
 from simlet.cli.output import harmless
 from simlet.client import NotConfigured, Problem, SimletError
-from simlet.config import SettingsError
 from simlet.domain.errors import Refused
 from simlet.domain.masking import mask
+from simlet.load_config import SettingsError
 from simlet.store.sql import DatabaseFault
 
 DONE, REFUSED, WRONG_USE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
