@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlet.domain.code_items import Items, read_items
+from simlet.domain.code_items import read_items
+from simlet.domain.code_numbers import Items
 from simlet.domain.code_text import blank_out, clean, fold
 from simlet.domain.code_words import Role
 
@@ -64,17 +65,6 @@ def test_the_key_of_a_thing_is_one_name_of_another_number(name: str) -> None:
 def test_a_stop_inside_of_a_reference_ends_no_sentence() -> None:
     assert (Role.END, ".") not in roles_of("cho MBVCB.5829301")
     assert (Role.END, ".") in roles_of("cho MBVCB. 5829301")
-
-
-def test_digits_spelled_over_several_lines_are_one_number() -> None:
-    items = items_of("two.\nzero.\nnine.\none.")
-    assert [number.value for number in items.numbers.values()] == ["2091"]
-
-
-def test_spelled_digits_are_one_number_and_numbers_behind_them_keep_their_place() -> None:
-    items = items_of("là không, năm, chín, tám. Gọi 482913")
-    found = [(number.value, items.rows[at][1]) for at, number in items.numbers.items()]
-    assert found == [("0598", "khong, nam, chin, tam"), ("482913", "482913")]
 
 
 @given(st.text(st.sampled_from("aăạđmãx019 .,-:/\n零一二код'#")))

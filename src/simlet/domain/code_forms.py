@@ -12,7 +12,7 @@ import re
 from hashlib import blake2b
 from typing import NamedTuple
 
-from simlet.domain.code_items import MIN_DIGITS, TELLING_STARTS, Items
+from simlet.domain.code_numbers import MIN_DIGITS, TELLING_STARTS, Items
 
 _MAX_DIGITS = 8
 _RUN = re.compile(f"[0-9]{{{MIN_DIGITS},}}+")

@@ -1,22 +1,33 @@
 """A text read as a row of items: words with a role, marks, and numbers.
 
-A number is whatever could be a code by its looks, with how much its looks speak against that (its
-doubt). What stands around it does not matter here: see `extract`.
+A number is whatever could be a code by its looks (see `code_numbers`). What stands around it does
+not matter here: see `code_judge`.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from simlet.domain.code_numbers import (
+    DOUBT_OF_HOTLINE,
+    MAX_DIGITS,
+    MIN_DIGITS,
+    NEVER,
+    PHONE_DIGITS,
+    USUAL_DIGITS,
+    Items,
+    Number,
+    doubt_of,
+    doubt_of_key,
+    said_once,
+)
+from simlet.domain.code_spelled import join_spelled
 from simlet.domain.code_text import BLANK
 from simlet.domain.code_words import (
     ABBREVIATION_CHARS,
     DIGIT_OF,
-    KEY_START,
     LABELS,
     PHRASES,
     QUANTITY,
-    REPEATS,
     SCRIPT_PHRASE,
     SCRIPT_ROLE,
     SUM_BEHIND,
@@ -27,17 +38,9 @@ from simlet.domain.code_words import (
     role_of,
 )
 
-# The fewest digits that make a code.
-MIN_DIGITS = 4
-_USUAL_DIGITS = 8
-_MAX_DIGITS = 10  # nine and ten only right behind a word for codes
-_PHONE_DIGITS = 9
 _COUNT_DIGITS = 4
 _MIXED_SIZES = range(4, 11)
-_SPELLED_WORDS = 3
-DOUBT_OF_HOTLINE = 3
 _DOUBT_OF_SUM = 4
-_NEVER = 10  # a doubt that nothing outweighs
 _SHORT_CHARS = 2
 _MA = "ma"  # a code, where it stands for mã, and not for mà, má, mạ
 _MA_AS_SHOWN = {"ma", "mã"}
@@ -46,15 +49,9 @@ _SHORT_FORMS = {"tp", "tx", "p", "q", "mr", "mrs", "ms", "dr", "st"}
 _NUMBER_STARTS = frozenset("0123456789\0")
 
 _GLUED_ROLES = {Role.CODE, Role.WORD, Role.LINK}
-_BETWEEN_SPELLED = {Role.COMMA, Role.END, Role.LINE, Role.COLON, Role.MARK}
 
-_PHONE = re.compile("0[1-9][0-9]{8}")
-_HOTLINE = re.compile("1[89]00[0-9]{4,6}")
 _GROUPED_HOTLINE = re.compile("1[568][0-9]{2}-[0-9]{4}")  # of Korea
-TELLING_STARTS = ("18", "19", "20")  # of hotlines, years and days
-_YEAR_OR_DAY = re.compile("(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01]))?")
 _SAME = re.compile("[0-9]+|[a-z]+")
-_KEY = re.compile("([a-z]{2,})[0-9]+k?")
 _GLUED = re.compile("([a-z]{2,})?[0-9]{4,8}([a-z]{2,})?")
 # Letters and digits that go on beyond a sign are part of something else: Qx7#mK29.
 _INSIDE_BEFORE = re.compile(r"[0-9a-z\0][!#$%&+@^_~]")
@@ -95,33 +92,6 @@ _MARKS = {
     ",": Role.COMMA, ";": Role.COMMA, "|": Role.COMMA, "/": Role.COMMA,
     ".": Role.END, "!": Role.END, "?": Role.END, "\n": Role.LINE,
 }  # fmt: skip
-
-
-@dataclass(slots=True)
-class Number:
-    """What could be a code."""
-
-    value: str  # the code that it would be
-    doubt: int  # how unlike a code it looks
-    mixed: bool = False  # holds letters
-
-
-# One item: its role, what it says in the folded text, where it starts in the clean text. It is a
-# plain tuple, since an object of its own takes longer to make than to weigh.
-Item = tuple[Role, str, int]
-
-
-@dataclass(slots=True)
-class Items:
-    """A text as a row of items."""
-
-    rows: list[Item] = field(default_factory=list)
-    numbers: dict[int, Number] = field(default_factory=dict)  # place in the row → number
-
-    def add_number(self, number: Number, word: str, start: int) -> None:
-        """Appends one item that could be a code."""
-        self.numbers[len(self.rows)] = number
-        self.rows.append((Role.NUMBER, word, start))
 
 
 def read_items(shown: str, folded: str) -> Items:
@@ -167,10 +137,7 @@ class _Reader:
                 add((known.role, word, start))
             else:
                 taken = at + self._phrase(known, words, starts, at)
-        spelled = [word for _, word, _ in self.rows if word in DIGIT_OF]
-        if len(spelled) < _SPELLED_WORDS:
-            return self.items
-        return _join_spelled(self.items, self.folded)
+        return join_spelled(self.items, self.folded)
 
     def _phrase(self, known: Phrase, words: list[str], starts: list[int], at: int) -> int:
         """Takes the longest phrase that starts with a known word; how many words it took."""
@@ -241,8 +208,8 @@ class _Reader:
     def _pieces(self, start: int, end: int) -> None:
         for match in _PIECE.finditer(self.folded, start, end):
             if match[1]:
-                value = _once("".join(DIGIT_OF[each] for each in match[1]))
-                self.items.add_number(Number(value, _doubt(value)), match[0], match.start())
+                value = said_once("".join(DIGIT_OF[each] for each in match[1]))
+                self.items.add_number(Number(value, doubt_of(value)), match[0], match.start())
             else:
                 self.rows.append((Role.PLAIN, match[0], match.start()))
 
@@ -257,7 +224,7 @@ class _Reader:
             or _INSIDE_BEHIND.match(self.folded, end)
         ):
             value = self.shown[start:end]
-            self.items.add_number(Number(value, _key_doubt(value), mixed=True), word, start)
+            self.items.add_number(Number(value, doubt_of_key(value), mixed=True), word, start)
         else:
             self.rows.append((Role.THING, word, start))
 
@@ -295,24 +262,24 @@ class _Reader:
         if len(groups) == 1:
             self._one(start, end, joined)
             return
-        value = _once(joined)
+        value = said_once(joined)
         between = self.folded[groups[0][1]]
         if len(value) < len(joined) or _reads_as_one(sizes):
             like_a_sum = between in ".," and min(sizes) > 1
             like_a_hotline = _GROUPED_HOTLINE.fullmatch(self.folded, start, end)
             doubt = _DOUBT_OF_SUM if like_a_sum else 0
             self._one(start, end, value, DOUBT_OF_HOTLINE if like_a_hotline else doubt)
-        elif between == " " and len(joined) < _PHONE_DIGITS and len(set(sizes)) > 1:
+        elif between == " " and len(joined) < PHONE_DIGITS and len(set(sizes)) > 1:
             for each in _rows(groups):
                 self._groups(each)
         else:
             self._thing(start, end)
 
     def _one(self, start: int, end: int, value: str, doubt_of_form: int = 0) -> None:
-        doubt = _doubt(value)
-        if doubt < _NEVER:
+        doubt = doubt_of(value)
+        if doubt < NEVER:
             doubt += self._doubt_around(start, end, len(value)) + doubt_of_form
-        if doubt < _NEVER:
+        if doubt < NEVER:
             self.items.add_number(Number(value, doubt), self.folded[start:end], start)
         else:
             self._thing(start, end)
@@ -322,7 +289,7 @@ class _Reader:
         slash = self.folded[end : end + 1] == "/" or self.folded[start - 1 : start] == "/"
         doubt = 3 if slash else 0
         if digits <= _COUNT_DIGITS and UNIT_BEHIND.match(self.folded, end):
-            doubt += 4 if digits == _COUNT_DIGITS else _NEVER
+            doubt += 4 if digits == _COUNT_DIGITS else NEVER
         return doubt
 
     def _thing(self, start: int, end: int) -> None:
@@ -356,21 +323,13 @@ def _is_between_words(word: str) -> bool:
     return match is not None and any(side in PHRASES for side in match.groups())
 
 
-def _once(value: str) -> str:
-    """A voice says a code twice or three times in a row; this is one of them."""
-    for size in range(MIN_DIGITS, len(value) // 2 + 1):
-        if value == value[:size] * (len(value) // size):
-            return value[:size]
-    return value
-
-
 def _reads_as_one(sizes: list[int]) -> bool:
     """Whether groups of these sizes are one code: 123 456, 00-4471, 4 8 1 5 0 9."""
     total = sum(sizes)
     even = len(set(sizes)) == 1
     if even:
-        return MIN_DIGITS <= total <= _MAX_DIGITS
-    return MIN_DIGITS <= total <= _USUAL_DIGITS and min(sizes) > 1 and len(sizes) <= 3
+        return MIN_DIGITS <= total <= MAX_DIGITS
+    return MIN_DIGITS <= total <= USUAL_DIGITS and min(sizes) > 1 and len(sizes) <= 3
 
 
 def _rows(groups: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
@@ -382,81 +341,3 @@ def _rows(groups: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
             row = []
         row.append(group)
     yield row
-
-
-def _doubt(value: str) -> int:
-    """How unlike a code this number looks: 0 is a usual code, from _NEVER on it is none."""
-    size = len(value)
-    if size < 3 or size > _MAX_DIGITS or (size > _PHONE_DIGITS and _PHONE.fullmatch(value)):
-        return _NEVER
-    if size == 3 or size > _USUAL_DIGITS:
-        return 4
-    if not value.startswith(TELLING_STARTS):
-        return 0
-    if _HOTLINE.fullmatch(value):
-        return DOUBT_OF_HOTLINE
-    return 2 if _YEAR_OR_DAY.fullmatch(value) else 0
-
-
-_NAME_WITH_NUMBER = re.compile(r"[A-Z][a-z]{1,9}[0-9]")
-
-
-def _key_doubt(value: str) -> int:
-    """How much letters and digits look like a voucher or a key: GIAM50K, LAZADA50, KH00412."""
-    match = _KEY.fullmatch(value.lower())
-    if _NAME_WITH_NUMBER.fullmatch(value):
-        return 3
-    if match is None:
-        return 0
-    return _NEVER if KEY_START.fullmatch(match.group(1)) else 1
-
-
-def _join_spelled(items: Items, folded: str) -> Items:
-    """Turns four or more digits that are spelled out (không năm chín …) into one number."""
-    joined = Items()
-    run: list[int] = []  # places of the digits, and of the marks between them
-    for at, (role, word, _) in enumerate(items.rows):
-        if _spelled(word) or (run and role in _BETWEEN_SPELLED):
-            run.append(at)
-            continue
-        _add_spoken(joined, items, run, folded)
-        run = []
-        _add_same(joined, items, [at])
-    _add_spoken(joined, items, run, folded)
-    return joined
-
-
-def _spelled(word: str) -> str:
-    """The digits that an item says, or nothing."""
-    if word.isdecimal() and len(word) <= 2:
-        return word
-    return DIGIT_OF.get(word, "") or ("?" if word in REPEATS else "")
-
-
-def _add_same(joined: Items, items: Items, places: list[int]) -> None:
-    for at in places:
-        if at in items.numbers:
-            joined.numbers[len(joined.rows)] = items.numbers[at]
-        joined.rows.append(items.rows[at])
-
-
-def _add_spoken(joined: Items, items: Items, run: list[int], folded: str) -> None:
-    """Adds a row of spelled digits and marks: as one number, if there are enough of them."""
-    words = [items.rows[at][1] for at in run]
-    said = [_spelled(word) for word in words]
-    both = list(zip(words, said, strict=True))
-    in_words = sum(not word[0].isdecimal() for word, digits in both if digits)
-    if in_words < _SPELLED_WORDS or sum(map(bool, said)) < MIN_DIGITS:
-        _add_same(joined, items, run)
-        return
-    value, times = "", 1
-    for word, digits in both:
-        value += digits * times if digits.isdecimal() else ""
-        times = REPEATS.get(word, 1)
-    last = max(at for at, digits in enumerate(said) if digits)
-    value = _once(value)
-    _, last_word, last_start = items.rows[run[last]]
-    start = items.rows[run[0]][2]
-    spoken = folded[start : last_start + len(last_word)]
-    joined.add_number(Number(value, _doubt(value)), spoken, start)
-    _add_same(joined, items, run[last + 1 :])

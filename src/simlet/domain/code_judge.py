@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from simlet.domain.code_items import DOUBT_OF_HOTLINE, MIN_DIGITS, Items
+from simlet.domain.code_numbers import DOUBT_OF_HOTLINE, MIN_DIGITS, Items
 from simlet.domain.code_words import LABELS, Role
 
 # How the claims of numbers are counted: see _Judge.

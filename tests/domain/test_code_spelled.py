@@ -1,0 +1,41 @@
+"""Digits that a text spells out are one number."""
+
+from simlet.domain.code_items import read_items
+from simlet.domain.code_numbers import Items
+from simlet.domain.code_text import blank_out, clean, fold
+
+
+def items_of(text: str) -> Items:
+    shown = clean(text)
+    return read_items(shown, blank_out(shown, fold(shown)))
+
+
+def values_of(text: str) -> list[str]:
+    return [number.value for number in items_of(text).numbers.values()]
+
+
+def test_digits_spelled_over_several_lines_are_one_number() -> None:
+    items = items_of("two.\nzero.\nnine.\none.")
+    assert [number.value for number in items.numbers.values()] == ["2091"]
+
+
+def test_spelled_digits_are_one_number_and_numbers_behind_them_keep_their_place() -> None:
+    items = items_of("là không, năm, chín, tám. Gọi 482913")
+    found = [(number.value, items.rows[at][1]) for at, number in items.numbers.items()]
+    assert found == [("0598", "khong, nam, chin, tam"), ("482913", "482913")]
+
+
+def test_a_digit_that_a_voice_doubles_or_triples_stands_twice_or_three_times() -> None:
+    assert values_of("your code is four double seven triple one") == ["477111"]
+
+
+def test_a_row_that_a_voice_repeats_is_said_once() -> None:
+    assert values_of("one two three four. one two three four.") == ["1234"]
+
+
+def test_two_spelled_digits_are_no_number() -> None:
+    assert values_of("one or two days") == []
+
+
+def test_three_spelled_digits_are_too_few() -> None:
+    assert values_of("one two three days") == []
