@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from simlet.domain.inbound import Inbound, MessageKind, Part
 from simlet.gateways.spool import Arrival, Spool, decode, encode
-from simlet.gateways.spool_files import SpoolFiles, framed
+from simlet.gateways.spool_files import SpoolFiles
+from simlet.gateways.spool_segment import framed
 from simlet.testing.clock import FakeClock
 from simlet.testing.gate import Gate
 

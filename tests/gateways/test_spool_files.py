@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simlet.gateways import spool_files
-from simlet.gateways.spool_files import Segment, SpoolFiles, framed, unframed
+from simlet.gateways.spool_files import SpoolFiles
+from simlet.gateways.spool_segment import Segment, framed
 
 AMPLE = 1_000_000
 BODIES = [b"first \x00\xff", b"", b"\n\n", b"the last one" * 5]
@@ -41,26 +42,6 @@ def adopted(folder: Path) -> list[bytes]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.suffix for path in folder.iterdir())
-
-
-# Records
-
-
-@given(st.binary())
-def test_what_is_framed_is_one_line_and_comes_back(body: bytes) -> None:
-    record = framed(body)
-    assert record.count(b"\n") == 2
-    assert unframed(record[1:]) == body
-
-
-@given(st.binary(max_size=50), st.data())
-def test_a_line_with_any_bit_flipped_is_damaged_or_says_the_same(
-    body: bytes, data: st.DataObject
-) -> None:
-    line = bytearray(framed(body)[1:-1])
-    bit = data.draw(st.integers(0, len(line) * 8 - 1))
-    line[bit // 8] ^= 1 << bit % 8
-    assert unframed(bytes(line)) in {None, body}
 
 
 # Damage
@@ -301,21 +282,6 @@ def test_what_was_adopted_is_never_written_to(tmp_path: Path) -> None:
     files.write([framed(b"new")], 5)
     assert names(tmp_path) == [".spool", ".spool"]
     files.close()
-
-
-def test_a_file_that_its_owner_took_away_meanwhile_is_not_adopted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = left_by(tmp_path, BODIES)
-    really_open = os.open
-
-    def open_and_lose(name: Path, flags: int, mode: int = 0o777) -> int:
-        descriptor = really_open(name, flags, mode)
-        path.unlink(missing_ok=True)
-        return descriptor
-
-    monkeypatch.setattr(os, "open", open_and_lose)
-    assert Segment.adopt(path) is None
 
 
 def test_an_erasure_that_was_cut_short_is_finished(tmp_path: Path) -> None:

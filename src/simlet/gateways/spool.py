@@ -18,7 +18,8 @@ from msgspec.msgpack import Ext
 
 from simlet.clock import Clock
 from simlet.domain.inbound import Inbound
-from simlet.gateways.spool_files import DAMAGED, POISON, Record, SpoolFiles, framed
+from simlet.gateways.spool_files import DAMAGED, POISON, Record, SpoolFiles
+from simlet.gateways.spool_segment import framed
 from simlet.log import get_log
 
 BATCH_BYTES = 1024 * 1024
