@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simlet.store.sql import Sql, Tx, ids_table
+from simlet.store.sql import Sql, Tx, ids_array
 
 ANSWER_CHARS = 500
 
@@ -11,7 +11,6 @@ _FIELDS = (
     "a.id, a.endpoint_id, c.event_seq, a.number, a.at_ms, a.duration_ms, a.status, a.error, "
     "coalesce(a.answer, ''), a.outcome, a.next_at_ms"
 )
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _ADD = Sql(
     "INSERT INTO callback_attempts (callback_id, endpoint_id, number, at_ms, duration_ms, status, "
     "error, answer, outcome, next_at_ms) VALUES (:callback_id, :endpoint_id, :number, :at_ms, "
@@ -22,7 +21,7 @@ _OF_ENDPOINT = Sql(
     "JOIN callbacks c ON c.id = a.callback_id WHERE a.endpoint_id = :endpoint_id "
     "AND a.id < :before_id ORDER BY a.id DESC LIMIT :limit"
 )
-_ERASE = Sql(f"DELETE FROM callback_attempts WHERE callback_id IN {_IDS}")
+_ERASE = Sql("DELETE FROM callback_attempts WHERE callback_id IN {ids}")
 _FORGET = Sql(
     "UPDATE callback_attempts SET answer = NULL WHERE id IN (SELECT id FROM callback_attempts "
     "WHERE answer IS NOT NULL AND at_ms < :before_ms ORDER BY at_ms LIMIT :limit)"
@@ -96,7 +95,7 @@ def attempts_of_endpoint(tx: Tx, endpoint_id: int, before_id: int, limit: int) -
 
 def erase_attempts(tx: Tx, callback_ids: Sequence[int]) -> None:
     """Erases the attempts of callbacks."""
-    tx.run(_ERASE, table=ids_table(callback_ids))
+    tx.run(_ERASE, ids=ids_array(callback_ids))
 
 
 def forget_answers(tx: Tx, before_ms: int, limit: int) -> int:

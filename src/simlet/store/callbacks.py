@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from simlet.store.sql import Row, Sql, Tx, ids_table
+from simlet.store.sql import Row, Sql, Tx, ids_array
 
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 # What stands behind another event of its chain has no time of its own yet.
 _WHEN = (
     "CASE WHEN EXISTS (SELECT 1 FROM callbacks c WHERE c.state = 'pending' "
@@ -51,11 +50,11 @@ _DUE = Sql(
 )
 _LEASE = Sql(
     "UPDATE callbacks SET attempts = attempts + 1, tries = tries + 1, under_way = TRUE, "
-    f"next_at_ms = :until_ms WHERE id IN {_IDS}"
+    "next_at_ms = :until_ms WHERE id IN {ids}"
 )
 _STANDINGS = Sql(
     f"SELECT {_FIELDS}, c.state, r.deadline_at_ms FROM callbacks c "
-    f"LEFT JOIN rentals r ON r.id = c.rental_id WHERE c.id IN {_IDS} ORDER BY c.id"
+    f"LEFT JOIN rentals r ON r.id = c.rental_id WHERE c.id IN {{ids}} ORDER BY c.id"
 )
 _LATER = Sql(
     "UPDATE callbacks SET step = :step, next_at_ms = :next_at_ms, under_way = FALSE, "
@@ -87,7 +86,7 @@ _RECLAIM = Sql(
     "UPDATE callbacks SET under_way = FALSE, next_at_ms = :now_ms "
     "WHERE state = 'pending' AND under_way"
 )
-_ERASE = Sql(f"DELETE FROM callbacks WHERE id IN {_IDS}")
+_ERASE = Sql("DELETE FROM callbacks WHERE id IN {ids}")
 _ENDED = Sql(
     "SELECT id FROM callbacks WHERE ended_at_ms < :before_ms ORDER BY ended_at_ms LIMIT :limit"
 )
@@ -218,12 +217,12 @@ def due_callbacks(
 
 def lease_callbacks(tx: Tx, callback_ids: Iterable[int], until_ms: int) -> None:
     """Begins an attempt of each; the next is due at `until_ms` if nobody hears how it went."""
-    tx.run(_LEASE, table=ids_table(callback_ids), until_ms=until_ms)
+    tx.run(_LEASE, ids=ids_array(callback_ids), until_ms=until_ms)
 
 
 def standings(tx: Tx, callback_ids: Sequence[int]) -> dict[int, Standing]:
     """Callbacks as they stand; their endpoints are locked already."""
-    rows = tx.rows(_STANDINGS, table=ids_table(callback_ids))
+    rows = tx.rows(_STANDINGS, ids=ids_array(callback_ids))
     return {row[0]: Standing(_callback(row), row[12] == "pending", row[13]) for row in rows}
 
 
@@ -269,4 +268,4 @@ def ended_before(tx: Tx, before_ms: int, limit: int) -> list[int]:
 
 def erase_callbacks(tx: Tx, callback_ids: Sequence[int]) -> None:
     """Erases callbacks whose attempts are erased already."""
-    tx.run(_ERASE, table=ids_table(callback_ids))
+    tx.run(_ERASE, ids=ids_array(callback_ids))

@@ -7,14 +7,13 @@ from hashlib import sha256
 import msgspec
 
 from simlet.domain.endpoint import BodyFormat, Endpoint, EndpointScope, EndpointState
-from simlet.store.sql import Row, Sql, Tx, ids_table
+from simlet.store.sql import Row, Sql, Tx, ids_array
 
 _FIELDS = (
     "p.id, p.account_id, p.scope, p.url, p.failover_url, p.events, p.format, p.secret, "
     "p.old_secret, p.old_secret_until_ms, p.state, p.disabled_reason, p.created_at_ms, "
     "p.failing_since_ms, p.fails_in_row, p.resting_until_ms"
 )
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _ADD = Sql(
     "INSERT INTO endpoints (account_id, scope, url, failover_url, events, format, secret, state, "
     "created_at_ms, url_hash) VALUES (:account_id, :scope, :url, :failover_url, :events, :format, "
@@ -42,18 +41,18 @@ _FIRST_API = Sql(
     "ORDER BY p.id LIMIT 1"
 )
 _ACTIVE = Sql(
-    f"SELECT {_FIELDS} FROM endpoints p WHERE p.account_id IN {_IDS} "
+    f"SELECT {_FIELDS} FROM endpoints p WHERE p.account_id IN {{ids}} "
     "AND p.scope = 'account' AND p.state = 'active' ORDER BY p.id"
 )
-_BY_IDS = Sql(f"SELECT {_FIELDS} FROM endpoints p WHERE p.id IN {_IDS} AND p.state = 'active'")
+_BY_IDS = Sql(f"SELECT {_FIELDS} FROM endpoints p WHERE p.id IN {{ids}} AND p.state = 'active'")
 _NAMED_BY_RENTALS = Sql(
     "SELECT rental_id, endpoint_id FROM rental_extras "
-    f"WHERE rental_id IN {_IDS} AND endpoint_id IS NOT NULL"
+    "WHERE rental_id IN {ids} AND endpoint_id IS NOT NULL"
 )
 _NAMED_BY_REQUESTS = Sql(
-    f"SELECT id, endpoint_id FROM requests WHERE id IN {_IDS} AND endpoint_id IS NOT NULL"
+    "SELECT id, endpoint_id FROM requests WHERE id IN {ids} AND endpoint_id IS NOT NULL"
 )
-_LOCK = Sql(f"SELECT {_FIELDS} FROM endpoints p WHERE p.id IN {_IDS} ORDER BY p.id {{for_update}}")
+_LOCK = Sql(f"SELECT {_FIELDS} FROM endpoints p WHERE p.id IN {{ids}} ORDER BY p.id {{for_update}}")
 _CHANGE = Sql(
     "UPDATE endpoints SET url = :url, failover_url = :failover_url, events = :events, "
     "format = :format, secret = :secret, old_secret = :old_secret, "
@@ -90,7 +89,7 @@ _DUE = Sql(
     "AND p.due_at_ms <= :now_ms ORDER BY p.due_at_ms, p.id LIMIT :limit {skip_locked}"
 )
 _SET_DUE = Sql("UPDATE endpoints SET due_at_ms = :due_at_ms WHERE id = :id")
-_ALL_DUE = Sql(f"UPDATE endpoints SET due_at_ms = :now_ms WHERE id IN {_IDS}")
+_ALL_DUE = Sql("UPDATE endpoints SET due_at_ms = :now_ms WHERE id IN {ids}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ def first_api_endpoint(tx: Tx, account_id: int) -> Endpoint | None:
 
 def active_of_accounts(tx: Tx, account_ids: Collection[int]) -> list[Endpoint]:
     """The active endpoints of accounts, without those of rentals."""
-    return [_endpoint(row) for row in tx.rows(_ACTIVE, table=ids_table(account_ids))]
+    return [_endpoint(row) for row in tx.rows(_ACTIVE, ids=ids_array(account_ids))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,23 +221,23 @@ def stretch_after(tx: Tx, after: int, limit: int) -> Stretch:
 
 def active_by_ids(tx: Tx, endpoint_ids: Collection[int]) -> dict[int, Endpoint]:
     """Those of these endpoints that are active."""
-    rows = tx.rows(_BY_IDS, table=ids_table(endpoint_ids))
+    rows = tx.rows(_BY_IDS, ids=ids_array(endpoint_ids))
     return {row[0]: _endpoint(row) for row in rows}
 
 
 def named_by_rentals(tx: Tx, rental_ids: Collection[int]) -> dict[int, int]:
     """The endpoints that rentals name, by rental."""
-    return dict(tx.rows(_NAMED_BY_RENTALS, table=ids_table(rental_ids)))  # type: ignore[arg-type]
+    return dict(tx.rows(_NAMED_BY_RENTALS, ids=ids_array(rental_ids)))  # type: ignore[arg-type]
 
 
 def named_by_requests(tx: Tx, request_ids: Collection[int]) -> dict[int, int]:
     """The endpoints that requests name, by request."""
-    return dict(tx.rows(_NAMED_BY_REQUESTS, table=ids_table(request_ids)))  # type: ignore[arg-type]
+    return dict(tx.rows(_NAMED_BY_REQUESTS, ids=ids_array(request_ids)))  # type: ignore[arg-type]
 
 
 def lock_endpoints(tx: Tx, endpoint_ids: Collection[int]) -> dict[int, Endpoint]:
     """Endpoints in whatever state, locked in the order of their ids."""
-    return {row[0]: _endpoint(row) for row in tx.rows(_LOCK, table=ids_table(endpoint_ids))}
+    return {row[0]: _endpoint(row) for row in tx.rows(_LOCK, ids=ids_array(endpoint_ids))}
 
 
 def change_endpoint(tx: Tx, changed: Endpoint) -> None:
@@ -300,4 +299,4 @@ def set_due(tx: Tx, endpoint_id: int, due_at_ms: int | None) -> None:
 def look_at(tx: Tx, endpoint_ids: Collection[int], now_ms: int) -> None:
     """Has endpoints looked at now."""
     if endpoint_ids:
-        tx.run(_ALL_DUE, table=ids_table(endpoint_ids), now_ms=now_ms)
+        tx.run(_ALL_DUE, ids=ids_array(endpoint_ids), now_ms=now_ms)

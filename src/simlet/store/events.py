@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from simlet.domain.events import Event, EventKind
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, texts_array
 
 _ADD = Sql(
     "INSERT INTO events (seq, kind, at_ms, account_id, rental_id, message_id, data) "
@@ -108,7 +108,7 @@ def events_of_account(
     tx: Tx, account_id: int, after: int, limit: int, kinds: frozenset[EventKind]
 ) -> list[LoggedEvent]:
     """Events of an account with higher numbers, of some kinds, in order."""
-    named = msgspec.json.encode([kind.value for kind in kinds]).decode()
+    named = texts_array(kind.value for kind in kinds)
     rows = tx.rows(_OF_ACCOUNT, account_id=account_id, after=after, limit=limit, texts=named)
     return [logged_event(row) for row in rows]
 

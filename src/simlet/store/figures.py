@@ -12,9 +12,8 @@ import msgspec
 
 from simlet.domain.events import EventKind
 from simlet.domain.figures import Figures, Tally
-from simlet.store.sql import Row, Sql, Tx, ids_table
+from simlet.store.sql import Row, Sql, Tx, ids_array, table_of
 
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _EVENTS = Sql(
     "SELECT e.kind, e.at_ms, r.service_id, r.created_at_ms FROM events e "
     "JOIN rentals r ON r.id = e.rental_id WHERE e.seq > :after AND e.seq <= :last "
@@ -22,7 +21,7 @@ _EVENTS = Sql(
 )
 _HOURS = Sql(
     "SELECT service_id, hour, expired, seconds FROM service_hours "
-    f"WHERE service_id IN {_IDS} AND hour >= :first AND hour <= :last"
+    "WHERE service_id IN {ids} AND hour >= :first AND hour <= :last"
 )
 # `WHERE TRUE` tells SQLite that ON CONFLICT is no join's condition.
 _SET_HOURS = Sql(
@@ -71,7 +70,7 @@ def _sample(row: Row) -> Sample:
 
 def hours(tx: Tx, service_ids: Iterable[int], first: int, last: int) -> Hours:
     """What was counted of services in the hours from `first` to `last`, both included."""
-    rows = tx.rows(_HOURS, table=ids_table(sorted(service_ids)), first=first, last=last)
+    rows = tx.rows(_HOURS, ids=ids_array(sorted(service_ids)), first=first, last=last)
     return {(row[0], row[1]): Tally(row[2], _seconds.decode(row[3])) for row in rows}
 
 
@@ -93,7 +92,7 @@ def _key(item: tuple[tuple[int, int], Tally]) -> tuple[int, int]:
 
 def _run_table(tx: Tx, statement: Sql, rows: Sequence[tuple[int | str, ...]]) -> None:
     if rows:
-        tx.run(statement, table=msgspec.json.encode(rows).decode())
+        tx.run(statement, table=table_of(rows))
 
 
 def forget_hours(tx: Tx, before: int) -> None:

@@ -3,14 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import msgspec
-
 from simlet.domain.line_health import Record
-from simlet.store.sql import Sql, Tx, ids_table
+from simlet.store.sql import Sql, Tx, ids_array, table_of
 
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 _CONNECTIONS = Sql(
-    f"SELECT gateway_id, up, up_changed_at_ms FROM gateway_health WHERE gateway_id IN {_IDS}"
+    "SELECT gateway_id, up, up_changed_at_ms FROM gateway_health WHERE gateway_id IN {ids}"
 )
 _SET_CONNECTION = Sql(
     "INSERT INTO gateway_health (gateway_id, up, detail, up_changed_at_ms, seen_at_ms) "
@@ -24,7 +21,7 @@ _SET_SEEN = Sql(
 )
 _RECORDS = Sql(
     "SELECT gateway_id, message_at_ms, day, messages_today, fails_in_row, released_dong "
-    f"FROM gateway_health WHERE gateway_id IN {_IDS}"
+    "FROM gateway_health WHERE gateway_id IN {ids}"
 )
 _SET_RECORDS = Sql(
     "INSERT INTO gateway_health (gateway_id, message_at_ms, day, messages_today, fails_in_row, "
@@ -65,7 +62,7 @@ class PoolChange:
 
 def connections(tx: Tx, gateway_ids: Iterable[int]) -> dict[int, Connection]:
     """Connections by the gateways' ids; none of those that never told."""
-    rows = tx.rows(_CONNECTIONS, table=ids_table(gateway_ids))
+    rows = tx.rows(_CONNECTIONS, ids=ids_array(gateway_ids))
     return {row[0]: Connection(None if row[1] is None else bool(row[1]), row[2]) for row in rows}
 
 
@@ -92,7 +89,7 @@ def records(tx: Tx, gateway_ids: Iterable[int]) -> dict[int, Record]:
     """What came through gateways so far, by their ids; gateways do not rest."""
     return {
         row[0]: Record(row[1], row[2], row[3], row[4], 0, row[5])
-        for row in tx.rows(_RECORDS, table=ids_table(gateway_ids))
+        for row in tx.rows(_RECORDS, ids=ids_array(gateway_ids))
     }
 
 
@@ -110,7 +107,7 @@ def set_records(tx: Tx, of_gateways: Iterable[tuple[int, Record]]) -> None:
         for gateway_id, one in of_gateways
     ]
     if table:
-        tx.run(_SET_RECORDS, table=msgspec.json.encode(table).decode())
+        tx.run(_SET_RECORDS, table=table_of(table))
 
 
 def turning(tx: Tx, since_ms: int) -> list[PoolChange]:

@@ -4,13 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
-
 from simlet.domain.health import Reception
 from simlet.domain.line_health import OutReason, Record, Standing
-from simlet.store.sql import Row, Sql, Tx, ids_table
+from simlet.store.sql import Row, Sql, Tx, ids_array, table_of, texts_array
 
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 # One dealer alone, by however many services, must not send a line to rest.
 _FIRST_OF_DAY = (
     "NOT EXISTS (SELECT 1 FROM rental_reports p JOIN rental_reports q "
@@ -38,7 +35,7 @@ _STANDING = (
     "LEFT JOIN line_health h ON h.line_id = l.id "
     "LEFT JOIN gateway_health g ON g.gateway_id = l.gateway_id "
 )
-_BY_IDS = Sql(f"{_STANDING} WHERE l.id IN {_IDS} ORDER BY l.id")
+_BY_IDS = Sql(f"{_STANDING} WHERE l.id IN {{ids}} ORDER BY l.id")
 _BY_ICCIDS = Sql(f"{_STANDING} WHERE l.iccid IN {{texts}} AND l.state <> 'retired'")
 _BY_NUMBERS = Sql(f"{_STANDING} WHERE l.number IN {{texts}} AND l.state <> 'retired'")
 _BY_PORTS = Sql(
@@ -58,7 +55,7 @@ _OUT_WITH = Sql(
 )
 _RECORDS = Sql(
     "SELECT line_id, message_at_ms, day, messages_today, fails_in_row, rests, released_dong "
-    f"FROM line_health WHERE line_id IN {_IDS}"
+    "FROM line_health WHERE line_id IN {ids}"
 )
 # `WHERE TRUE` tells SQLite that ON CONFLICT is no join's condition.
 _SET_RECORDS = Sql(
@@ -71,7 +68,7 @@ _SET_RECORDS = Sql(
     "fails_in_row = excluded.fails_in_row, rests = excluded.rests, "
     "released_dong = excluded.released_dong"
 )
-_LOOK_AT = Sql(f"UPDATE line_health SET probe_at_ms = :at_ms WHERE line_id IN {_IDS}")
+_LOOK_AT = Sql("UPDATE line_health SET probe_at_ms = :at_ms WHERE line_id IN {ids}")
 _SET_STANDINGS = Sql(
     "INSERT INTO line_health (line_id, fails_in_row, rests, probe_at_ms, out_since_ms) "
     "SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS INTEGER), "
@@ -95,7 +92,7 @@ _SET_REPORTS = Sql(
     "seen_at_ms = coalesce(excluded.seen_at_ms, line_health.seen_at_ms), "
     "probe_at_ms = excluded.probe_at_ms"
 )
-_ATTACH = Sql(f"UPDATE lines SET gateway_id = CAST(:gateway_id AS BIGINT) WHERE id IN {_IDS}")
+_ATTACH = Sql("UPDATE lines SET gateway_id = CAST(:gateway_id AS BIGINT) WHERE id IN {ids}")
 
 # What the gateway before told of a line is worth nothing now. A line that rests is looked at as
 # well: so it has its probation with the gateway that it has now.
@@ -195,29 +192,25 @@ def _health_of(row: Row) -> HealthOf:
 
 def lines_by_id(tx: Tx, line_ids: Iterable[int]) -> list[HealthOf]:
     """Lines in the order of their ids."""
-    return [_health_of(row) for row in tx.rows(_BY_IDS, table=ids_table(line_ids))]
+    return [_health_of(row) for row in tx.rows(_BY_IDS, ids=ids_array(line_ids))]
 
 
 def lines_by_iccid(tx: Tx, iccids: Sequence[str]) -> dict[str, HealthOf]:
     """Lines in use by their ICCIDs."""
-    found = map(_health_of, tx.rows(_BY_ICCIDS, texts=_array(iccids)))
+    found = map(_health_of, tx.rows(_BY_ICCIDS, texts=texts_array(iccids)))
     return {one.iccid: one for one in found}
 
 
 def lines_by_number(tx: Tx, numbers: Sequence[str]) -> dict[str, HealthOf]:
     """Lines in use by their numbers."""
-    found = map(_health_of, tx.rows(_BY_NUMBERS, texts=_array(numbers)))
+    found = map(_health_of, tx.rows(_BY_NUMBERS, texts=texts_array(numbers)))
     return {one.number: one for one in found}
 
 
 def lines_by_port(tx: Tx, gateway_id: int, ports: Sequence[str]) -> list[HealthOf]:
     """A gateway's lines in use that were seen last in one of these ports."""
-    rows = tx.rows(_BY_PORTS, gateway_id=gateway_id, texts=_array(ports))
+    rows = tx.rows(_BY_PORTS, gateway_id=gateway_id, texts=texts_array(ports))
     return [_health_of(row) for row in rows]
-
-
-def _array(texts: Sequence[str]) -> str:
-    return msgspec.json.encode(texts).decode()
 
 
 def due_lines(tx: Tx, now_ms: int, limit: int) -> list[int]:
@@ -236,14 +229,14 @@ def lines_to_follow(
 
 def records(tx: Tx, line_ids: Iterable[int]) -> dict[int, Record]:
     """What came of lines so far, by their ids; none for those of which nothing is known."""
-    return {row[0]: Record(*row[1:]) for row in tx.rows(_RECORDS, table=ids_table(line_ids))}
+    return {row[0]: Record(*row[1:]) for row in tx.rows(_RECORDS, ids=ids_array(line_ids))}
 
 
 def set_records(tx: Tx, of_lines: Iterable[tuple[int, Record]]) -> None:
     """Records what came of lines."""
     table = [(line_id, *record_row(one)) for line_id, one in of_lines]
     if table:
-        tx.run(_SET_RECORDS, table=msgspec.json.encode(table).decode())
+        tx.run(_SET_RECORDS, table=table_of(table))
 
 
 def record_row(one: Record) -> tuple[int | None, ...]:
@@ -261,7 +254,7 @@ def record_row(one: Record) -> tuple[int | None, ...]:
 def ask_for_look(tx: Tx, line_ids: Sequence[int], at_ms: int) -> None:
     """Has lines of which something is known looked at."""
     if line_ids:
-        tx.run(_LOOK_AT, at_ms=at_ms, table=ids_table(line_ids))
+        tx.run(_LOOK_AT, at_ms=at_ms, ids=ids_array(line_ids))
 
 
 def set_standings(tx: Tx, standings: Iterable[tuple[int, Standing]], now_ms: int) -> None:
@@ -271,7 +264,7 @@ def set_standings(tx: Tx, standings: Iterable[tuple[int, Standing]], now_ms: int
         for line_id, one in standings
     ]
     if table:
-        tx.run(_SET_STANDINGS, table=msgspec.json.encode(table).decode())
+        tx.run(_SET_STANDINGS, table=table_of(table))
 
 
 def set_reports(tx: Tx, reports: Iterable[NewReport]) -> None:
@@ -290,15 +283,15 @@ def set_reports(tx: Tx, reports: Iterable[NewReport]) -> None:
         for one in reports
     ]
     if table:
-        tx.run(_SET_REPORTS, table=msgspec.json.encode(table).decode())
+        tx.run(_SET_REPORTS, table=table_of(table))
 
 
 def look_anew(tx: Tx, line_ids: Sequence[int], at_ms: int) -> None:
     """Forgets what equipment told of lines, and has them looked at, in the order of their ids."""
-    tx.run(_LOOK_ANEW, at_ms=at_ms, table=ids_table(line_ids))
+    tx.run(_LOOK_ANEW, at_ms=at_ms, table=table_of((one,) for one in line_ids))
 
 
 def attach(tx: Tx, line_ids: Sequence[int], gateway_id: int | None) -> None:
     """Makes lines a gateway's own, or with None nobody's."""
     if line_ids:
-        tx.run(_ATTACH, gateway_id=gateway_id, table=ids_table(line_ids))
+        tx.run(_ATTACH, gateway_id=gateway_id, ids=ids_array(line_ids))

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
-
 from simlet.domain.phone import NATIONAL_DIGITS
-from simlet.store.sql import Sql, Tx, ids_table
+from simlet.store.sql import Sql, Tx, ids_array, table_of, texts_array
 
 _BY_NUMBER = Sql("SELECT id, state FROM lines WHERE number = :number AND state <> 'retired'")
 _RECEIVING = Sql(
@@ -34,8 +32,7 @@ _ADD = Sql(
 )
 _RETIRE = Sql("UPDATE lines SET state = 'retired', retired_at_ms = :now_ms WHERE id = :line_id")
 _LOCK_IN_USE = Sql(
-    "SELECT id, gateway_id FROM lines WHERE id IN "
-    "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table}) AND state <> 'retired' "
+    "SELECT id, gateway_id FROM lines WHERE id IN {ids} AND state <> 'retired' "
     "ORDER BY id {for_update}"
 )
 _LOCK_OF_GATEWAY = Sql(
@@ -110,16 +107,12 @@ def lock_line(tx: Tx, line_id: int) -> str | None:
 
 def known_iccids(tx: Tx, iccids: Sequence[str]) -> set[str]:
     """Those of the ICCIDs that a line in use has already."""
-    return {row[0] for row in tx.rows(_HELD_ICCIDS, texts=_array(iccids))}
+    return {row[0] for row in tx.rows(_HELD_ICCIDS, texts=texts_array(iccids))}
 
 
 def known_numbers(tx: Tx, numbers: Sequence[str]) -> set[str]:
     """Those of the numbers that a line in use has already."""
-    return {row[0] for row in tx.rows(_HELD_NUMBERS, texts=_array(numbers))}
-
-
-def _array(texts: Sequence[str]) -> str:
-    return msgspec.json.encode(texts).decode()
+    return {row[0] for row in tx.rows(_HELD_NUMBERS, texts=texts_array(numbers))}
 
 
 def add_lines(
@@ -130,8 +123,7 @@ def add_lines(
         (line_id, one.iccid, one.number, one.network_id, one.store, one.holder, one.contract)
         for line_id, one in lines
     ]
-    encoded = msgspec.json.encode(table).decode()
-    tx.run(_ADD, table=encoded, gateway_id=gateway_id, now_ms=now_ms)
+    tx.run(_ADD, table=table_of(table), gateway_id=gateway_id, now_ms=now_ms)
 
 
 def retire(tx: Tx, line_id: int, now_ms: int) -> None:
@@ -141,7 +133,7 @@ def retire(tx: Tx, line_id: int, now_ms: int) -> None:
 
 def lock_in_use(tx: Tx, line_ids: Iterable[int]) -> dict[int, int | None]:
     """The gateways of those of the lines that are in use, by the lines' ids, locked."""
-    rows = tx.rows(_LOCK_IN_USE, table=ids_table(line_ids))
+    rows = tx.rows(_LOCK_IN_USE, ids=ids_array(line_ids))
     return {row[0]: row[1] for row in rows}
 
 

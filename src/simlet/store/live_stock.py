@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from simlet.domain.allocate import BLOCK_LINES, block_of, place_of, places_from_bytes
-from simlet.store.sql import Row, Sql, Tx, ids_table
+from simlet.store.sql import Row, Sql, Tx, ids_array
 from simlet.store.stock import left_by_service
 
-_IDS = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
 # As `stock._KEEPS` says it, for all lines and any account at once.
 _KEEPERS = Sql(
     "SELECT line_id, catch_all, CASE WHEN state = 'waiting' THEN NULL ELSE account_id END "
@@ -23,7 +22,7 @@ _KEEPERS = Sql(
 )
 _OF_BLOCKS = (
     "SELECT s.service_id, s.block_id, b.active, s.taken FROM stock s "
-    f"JOIN blocks b ON b.id = s.block_id WHERE s.block_id IN {_IDS} AND s.left_count > 0"
+    "JOIN blocks b ON b.id = s.block_id WHERE s.block_id IN {ids} AND s.left_count > 0"
 )
 _PLACES = Sql(_OF_BLOCKS)
 _PLACES_OF = Sql(f"{_OF_BLOCKS} AND s.service_id = :service_id")
@@ -119,10 +118,10 @@ def _kept(keepers: Iterable[Row]) -> dict[int, _Owners]:
 def _stock_of(tx: Tx, blocks: Collection[int], service_id: int | None) -> list[Row]:
     if not blocks:
         return []
-    table = ids_table(sorted(blocks))
+    ids = ids_array(sorted(blocks))
     if service_id is None:
-        return tx.rows(_PLACES, table=table)
-    return tx.rows(_PLACES_OF, table=table, service_id=service_id)
+        return tx.rows(_PLACES, ids=ids)
+    return tx.rows(_PLACES_OF, ids=ids, service_id=service_id)
 
 
 class _Count:

@@ -2,11 +2,9 @@
 
 from typing import NamedTuple
 
-import msgspec
-
 from simlet.domain.events import EventKind
 from simlet.store.events import FIELDS, LoggedEvent, event_by_seq, logged_event
-from simlet.store.sql import Sql, Tx
+from simlet.store.sql import Sql, Tx, texts_array
 
 _NEWEST = Sql(
     "SELECT seq FROM events WHERE account_id = :account_id AND seq IS NOT NULL AND kind = :kind "
@@ -80,7 +78,7 @@ def events_between(
         _BETWEEN,
         account_id=account_id,
         **stretch._asdict(),
-        texts=msgspec.json.encode([kind.value for kind in kinds]).decode(),
+        texts=texts_array(kind.value for kind in kinds),
         from_ms=from_ms,
         to_ms=to_ms,
         limit=limit,

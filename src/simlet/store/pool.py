@@ -9,25 +9,20 @@ from collections.abc import Mapping, Sequence
 
 from simlet.domain.allocate import block_of, place_of, places_from_bytes, places_to_bytes
 from simlet.domain.line_health import OutReason
-from simlet.store.sql import Row, Sql, Tx, ids_table
+from simlet.store.sql import Row, Sql, Tx, ids_array
 from simlet.store.stock import lock_catalogue
 
-_OF_TABLE = "(SELECT CAST(value ->> 0 AS BIGINT) FROM {table})"
-_STOCK_ROWS = Sql(
-    f"SELECT block_id, count(*) FROM stock WHERE block_id IN {_OF_TABLE} GROUP BY block_id"
-)
+_STOCK_ROWS = Sql("SELECT block_id, count(*) FROM stock WHERE block_id IN {ids} GROUP BY block_id")
 _LOCK_STOCK = Sql(
     "SELECT service_id, block_id, taken, left_count FROM stock "
-    f"WHERE block_id IN {_OF_TABLE} ORDER BY service_id, block_id {{for_update}}"
+    "WHERE block_id IN {ids} ORDER BY service_id, block_id {for_update}"
 )
-_LOCK_BLOCKS = Sql(
-    f"SELECT id, active FROM blocks WHERE id IN {_OF_TABLE} ORDER BY id {{for_update}}"
-)
+_LOCK_BLOCKS = Sql("SELECT id, active FROM blocks WHERE id IN {ids} ORDER BY id {for_update}")
 _LOCK_LINES = Sql(
     "SELECT id, out_reason FROM lines "
-    f"WHERE id IN {_OF_TABLE} AND state = 'active' ORDER BY id {{for_update}}"
+    "WHERE id IN {ids} AND state = 'active' ORDER BY id {for_update}"
 )
-_SET_REASON = Sql(f"UPDATE lines SET out_reason = :reason WHERE id IN {_OF_TABLE}")
+_SET_REASON = Sql("UPDATE lines SET out_reason = :reason WHERE id IN {ids}")
 _SET_ACTIVE = Sql("UPDATE blocks SET active = :active WHERE id = :block_id")
 _SET_LEFT = Sql(
     "UPDATE stock SET left_count = :left_count "
@@ -37,7 +32,7 @@ _SET_LEFT = Sql(
 
 def stock_rows(tx: Tx, block_ids: Sequence[int]) -> dict[int, int]:
     """How many rows of the stock change where a block does: one for each service of its store."""
-    return {row[0]: row[1] for row in tx.rows(_STOCK_ROWS, table=ids_table(block_ids))}
+    return {row[0]: row[1] for row in tx.rows(_STOCK_ROWS, ids=ids_array(block_ids))}
 
 
 def set_reasons(tx: Tx, reasons: Mapping[int, OutReason | None]) -> set[int]:
@@ -54,12 +49,12 @@ def set_reasons(tx: Tx, reasons: Mapping[int, OutReason | None]) -> set[int]:
     """
     # A service that is added meanwhile must count the lines as they will be.
     lock_catalogue(tx)
-    table = ids_table(sorted({block_of(one) for one in reasons}))
-    stock = tx.rows(_LOCK_STOCK, table=table)
-    before = {row[0]: places_from_bytes(row[1]) for row in tx.rows(_LOCK_BLOCKS, table=table)}
+    blocks = ids_array(sorted({block_of(one) for one in reasons}))
+    stock = tx.rows(_LOCK_STOCK, ids=blocks)
+    before = {row[0]: places_from_bytes(row[1]) for row in tx.rows(_LOCK_BLOCKS, ids=blocks)}
     changed = {
         line_id: reasons[line_id]
-        for line_id, reason in tx.rows(_LOCK_LINES, table=ids_table(sorted(reasons)))
+        for line_id, reason in tx.rows(_LOCK_LINES, ids=ids_array(sorted(reasons)))
         if reason != _word(reasons[line_id])
     }
     after = _with(before, changed)
@@ -67,7 +62,7 @@ def set_reasons(tx: Tx, reasons: Mapping[int, OutReason | None]) -> set[int]:
     tx.run_many(_SET_LEFT, _left(stock, before, after))
     for reason in set(changed.values()):
         line_ids = sorted(one for one, other in changed.items() if other is reason)
-        tx.run(_SET_REASON, reason=_word(reason), table=ids_table(line_ids))
+        tx.run(_SET_REASON, reason=_word(reason), ids=ids_array(line_ids))
     return set(changed)
 
 

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from simlet.store.sql import Sql, Tx
+from simlet.store.sql import Sql, Tx, table_of
 
 # Two processes that add the same rows must take them in the same order.
 _ADD = Sql(
@@ -40,7 +38,7 @@ def add_reads(tx: Tx, noted: Sequence[Read]) -> None:
     table = sorted(
         (one.rental_id, one.via, one.first_at_ms, one.last_at_ms, one.times) for one in noted
     )
-    tx.run(_ADD, table=msgspec.json.encode(table).decode())
+    tx.run(_ADD, table=table_of(table))
 
 
 def reads_of(tx: Tx, rental_id: int) -> list[Read]:

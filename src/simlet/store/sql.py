@@ -27,6 +27,7 @@ _SQLITE_WORDS = {
     "lock_numbering": "1",
     "lock_parts": ":key",
     "skip_locked": "",
+    "ids": "(SELECT value FROM json_each(:ids))",
     "texts": "(SELECT value FROM json_each(:texts))",
     "table": "json_each(:table)",
     "next_seq": "(SELECT coalesce(max(seq), 0) + 1 FROM events)",
@@ -44,6 +45,7 @@ _POSTGRES_WORDS = {
     "lock_catalogue": "pg_advisory_xact_lock(1936289132, 1)",
     "lock_numbering": "pg_advisory_xact_lock(1936289132, 2)",
     "lock_parts": "pg_advisory_xact_lock(1936289133, hashtext(:key))",
+    "ids": "(SELECT CAST(jsonb_array_elements_text(CAST(:ids AS jsonb)) AS BIGINT))",
     "texts": "(SELECT jsonb_array_elements_text(CAST(:texts AS jsonb)))",
     "table": "jsonb_array_elements(CAST(:table AS jsonb))",
     "skip_locked": "FOR NO KEY UPDATE SKIP LOCKED",
@@ -59,9 +61,10 @@ class Sql:
     The words that lock (`{for_update}`, `{skip_locked}`, `{lock_…}`) say nothing on SQLite, which
     has one writer; `{next_seq}` numbers an event; `{returning_id}` ends what `Tx.add` runs;
     `{place_of}` is the function that finds a text in another one;
-    `{texts}` is a set of texts, given as a JSON array in the input `texts`; `{table}` is a table
-    given as a JSON array of arrays in the input `table`, of whose rows `value ->> 0` is the first
-    cell: the fastest way to add many rows.
+    `{ids}` and `{texts}` are sets of whole numbers and of texts, each given as a JSON array in the
+    input of that name (see `ids_array`, `texts_array`); `{table}` is a table given as a JSON array
+    of arrays in the input `table`, of whose rows `value ->> 0` is the first cell: the fastest way
+    to add many rows.
 
     Attributes:
         adds_event: whether it adds an event, which is to be numbered after the commit.
@@ -78,9 +81,19 @@ class Sql:
         self.postgres = _INPUT.sub(_input, _worded(text.replace("%", "%%"), _POSTGRES_WORDS))
 
 
-def ids_table(ids: Iterable[int]) -> str:
-    """Ids as a `{table}` of one column."""
-    return msgspec.json.encode([(one,) for one in ids]).decode()
+def ids_array(ids: Iterable[int]) -> str:
+    """Whole numbers as the input of `{ids}`."""
+    return msgspec.json.encode(list(ids)).decode()
+
+
+def table_of(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as the input of `{table}`."""
+    return msgspec.json.encode(list(rows)).decode()
+
+
+def texts_array(texts: Iterable[str]) -> str:
+    """Texts as the input of `{texts}`."""
+    return msgspec.json.encode(list(texts)).decode()
 
 
 def _input(found: re.Match[str]) -> str:
