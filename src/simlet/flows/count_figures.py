@@ -1,13 +1,11 @@
 """Count the figures of services: what came of rentals is read from the event log.
 
-So no renting and no message has anything to do with it. A page of the log is read first, and then
-counted in one short write, hour by hour; the sums over a day and a week are reckoned in a read,
-too, and kept for all who ask.
+So no renting and no message has anything to do with it. The log is counted hour by hour; the sums
+over a day and a week are reckoned in a read, and kept for all who ask.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from simlet.domain.figures import (
     DAY_HOURS,
@@ -18,7 +16,8 @@ from simlet.domain.figures import (
     Tally,
     hour_of,
 )
-from simlet.store import events, figures
+from simlet.flows.count_page import LogPage, begin_page, next_page
+from simlet.store import figures
 from simlet.store.figures import Hours, Sample
 from simlet.store.sql import Tx
 
@@ -28,39 +27,19 @@ Sums = dict[int, tuple[Figures, Figures]]
 """What is told of services, by their ids: of the last day, and of the last week."""
 
 
-@dataclass(frozen=True, slots=True)
-class SamplesPage:
-    """A page of the event log.
-
-    Attributes:
-        after: the event behind which it begins.
-        seq: the last event of it; `after` where it is empty.
-        full: whether there may be more.
-    """
-
-    after: int
-    seq: int
-    full: bool
-    samples: Sequence[Sample]
+def read_on(tx: Tx, limit: int) -> LogPage[Sample]:
+    """The next page; a read."""
+    return next_page(tx, CURSOR, limit, figures.samples_between)
 
 
-def read_on(tx: Tx, limit: int) -> SamplesPage:
-    """The next page; a read, so that the joins of it keep nobody from writing."""
-    after = events.position(tx, CURSOR) or 0
-    newest = events.last_seq(tx)
-    last = min(after + limit, newest)
-    return SamplesPage(after, last, last < newest, figures.samples_between(tx, after, last))
-
-
-def count_figures(tx: Tx, page: SamplesPage, now_ms: int) -> bool:
+def count_figures(tx: Tx, page: LogPage[Sample], now_ms: int) -> bool:
     """Counts the samples of a page; False when it was counted meanwhile, or is empty."""
-    if page.seq == page.after or (events.cursor(tx, CURSOR) or 0) != page.after:
+    if not begin_page(tx, CURSOR, page):
         return False
     first = hour_of(now_ms) - KEPT_HOURS
-    samples = [one for one in page.samples if hour_of(one.at_ms) >= first]
+    samples = [one for one in page.items if hour_of(one.at_ms) >= first]
     if samples:
         figures.set_hours(tx, _added(tx, samples))
-    events.set_cursor(tx, CURSOR, page.seq)
     return True
 
 

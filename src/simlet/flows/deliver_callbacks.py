@@ -292,14 +292,14 @@ def _delivery(tx: Tx, endpoint: Endpoint, due: Callback, now_ms: int) -> Deliver
     if error is not None:
         callbacks.end_callback(tx, due, "failed", now_ms, None, error)
         return None
-    failover = endpoint.failover_url is not None and due.tries % 2 == 1
+    failover_url = endpoint.failover_url if due.tries % 2 == 1 else None
     begun = replace(due, attempts=due.attempts + 1, tries=due.tries + 1)
     return Delivery(
         callback=begun,
-        url=endpoint.failover_url if failover and endpoint.failover_url else endpoint.url,
+        url=failover_url or endpoint.url,
         secret=endpoint.secret,
         old_secret=endpoint.old_secret_at(now_ms),
-        failover=failover,
+        failover=failover_url is not None,
         view=view,
         detail=detail,
     )

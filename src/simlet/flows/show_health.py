@@ -145,7 +145,7 @@ def _shown_line(row: LineHealthRow, last_ms: int | None, now_ms: int) -> ShownLi
         store=row.store,
         gateway=row.gateway,
         port=row.port,
-        state=row.out_reason or row.state if row.state == "active" else row.state,
+        state=_state(row),
         reception=row.reception,
         signal_dbm=row.signal_dbm,
         operator=row.operator,
@@ -159,6 +159,13 @@ def _shown_line(row: LineHealthRow, last_ms: int | None, now_ms: int) -> ShownLi
         out_since_at_ms=row.out_since_ms,
         back_at_ms=row.look_at_ms if row.out_reason == "failing" else None,
     )
+
+
+def _state(row: LineHealthRow) -> str:
+    """Why an active line is out of the pool, where it is; else its state."""
+    if row.state == "active" and row.out_reason:
+        return row.out_reason
+    return row.state
 
 
 def _today(day: int | None, count: int | None, now_ms: int) -> int:

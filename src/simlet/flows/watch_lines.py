@@ -11,54 +11,34 @@ from simlet.domain.events import EventKind
 from simlet.domain.inbound import Quarantine
 from simlet.domain.line_health import OutReason, Record, Rules, must_rest
 from simlet.domain.rental import RentalState
-from simlet.store import events, gateway_health, health
+from simlet.flows.count_page import LogPage, begin_page, next_page
+from simlet.store import gateway_health, health
 from simlet.store.health import WatchedEvent
 from simlet.store.sql import Tx
 
 CURSOR = "lines"
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedPage:
-    """A page of the event log.
-
-    Attributes:
-        after: the event behind which it begins.
-        seq: the last event of it; `after` where it is empty.
-        full: whether there may be more.
-        events: those that tell something of lines and gateways.
-    """
-
-    after: int
-    seq: int
-    full: bool
-    events: Sequence[WatchedEvent]
+def read_on(tx: Tx, limit: int) -> LogPage[WatchedEvent]:
+    """The next page; a read."""
+    return next_page(tx, CURSOR, limit, health.watched_events)
 
 
-def read_on(tx: Tx, limit: int) -> WatchedPage:
-    """The next page; a read, so that the joins of it keep nobody from writing."""
-    after = events.position(tx, CURSOR) or 0
-    newest = events.last_seq(tx)
-    last = min(after + limit, newest)
-    return WatchedPage(after, last, last < newest, health.watched_events(tx, after, last))
-
-
-def watch_lines(tx: Tx, page: WatchedPage, rules: Rules, now_ms: int) -> bool:
+def watch_lines(tx: Tx, page: LogPage[WatchedEvent], rules: Rules, now_ms: int) -> bool:
     """Counts what a page tells; False when it was counted meanwhile, or is empty.
 
     Any message shows that its line receives, with or without a rental. A rental failed when it
     expired and no message came to its line while it was open, or when its dealer reported it, even
     where messages came; never twice. Of one dealer's reports about a line one counts a day.
     """
-    if page.seq == page.after or (events.cursor(tx, CURSOR) or 0) != page.after:
+    if not begin_page(tx, CURSOR, page):
         return False
-    count = _begin(tx, page.events)
-    for event in page.events:
+    count = _begin(tx, page.items)
+    for event in page.items:
         count.add(event)
     health.set_records(tx, sorted(count.lines.items()))
     gateway_health.set_records(tx, sorted(count.gateways.items()))
     health.ask_for_look(tx, _due(tx, count, rules), now_ms)
-    events.set_cursor(tx, CURSOR, page.seq)
     return True
 
 
@@ -109,7 +89,9 @@ def _released_dong(event: WatchedEvent) -> int:
     """What the rental gave back, where that was not counted before."""
     expired = event.kind == EventKind.RENTAL_EXPIRED.value
     given_back = expired or event.rental_state == RentalState.CANCELLED.value
-    return event.price_dong or 0 if given_back else 0
+    if not given_back or event.price_dong is None:
+        return 0
+    return event.price_dong
 
 
 def _of(records: dict[int, Record], one_id: int) -> Record:

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 
 from simlet.domain.figures import hour_of
 from simlet.flows.count_figures import (
-    SamplesPage,
     count_figures,
     forget_hours,
     keep_figures,
     read_on,
     sum_figures,
 )
+from simlet.flows.count_page import LogPage
 from simlet.runtime import Runtime
+from simlet.store.figures import Sample
 from simlet.workers.beat import Beat
 
 PAGE = 2_000
@@ -45,11 +46,11 @@ class _Figures:
         await self._sum()
         return False
 
-    async def _count(self, page: SamplesPage) -> None:
+    async def _count(self, page: LogPage[Sample]) -> None:
         if page.seq == page.after:
             return
         if await self.runtime.db.write(count_figures, page, self.runtime.clock.now_ms()):
-            self._touched.update(one.service_id for one in page.samples)
+            self._touched.update(one.service_id for one in page.items)
 
     async def _sum(self) -> None:
         now_ms = self.runtime.clock.now_ms()
