@@ -206,6 +206,21 @@ def test_a_reference_that_cannot_be_kept_is_wrong_use(shell: Shell, reference: s
     shell.error("account", "credit", "ann", 500, *more, code=WRONG_USE)
 
 
+def test_a_wrong_credit_is_taken_back(shell: Shell) -> None:
+    shell.run("account", "add", "ann")
+    shell.run("account", "credit", "ann", 500, "--reason", "cash")
+    debit = ("account", "debit", "ann", 450, "--reason", "50 were meant", "--reference", "w-1")
+    assert shell.json(*debit)["available_dong"] == 50
+    again = shell.json(*debit)
+    assert (again["available_dong"], again["repeated"]) == (50, True)
+
+
+def test_a_debit_takes_no_more_than_is_available(shell: Shell) -> None:
+    shell.run("account", "add", "ann")
+    told = shell.error("account", "debit", "ann", 1, "--reason", "a payout")
+    assert told["code"] == "balance_too_low"
+
+
 def test_a_callback_gets_a_secret_of_its_own(shell: Shell) -> None:
     url = "https://dealer.example/in"
     added = shell.json("account", "add", "ann", "--callback", url)

@@ -170,7 +170,7 @@ def test_when_rentals_may_be_cancelled_and_extended_is_the_services(shell: Shell
 def test_a_service_is_changed(shell: Shell) -> None:
     shell.run(*ADD, "--seconds", 300, "--catch-all", "--cancel-after", 60)
     changed = shell.json("service", "change", 97, "--extend-by", 30, "--extend-times", 1)
-    assert changed == {"id": 97, "cancel_after_s": 60, "extend_s": 30, "extend_times": 1}
+    assert (changed["cancel_after_s"], changed["extend_s"], changed["extend_times"]) == (60, 30, 1)
     assert "changed" in shell.run("service", "change", 97, "--cancel-after", 0).stdout
     (listed,) = shell.json("service", "list")
     assert (listed["cancel_after_s"], listed["extend_s"]) == (0, 30)
@@ -190,3 +190,28 @@ def test_a_change_that_means_nothing_is_refused(shell: Shell, more: tuple[str, .
 def test_a_change_of_nothing_is_wrong_use(shell: Shell) -> None:
     shell.run(*ADD, "--seconds", 300, "--catch-all")
     shell.error("service", "change", 97, code=WRONG_USE)
+
+
+def test_one_price_changes_all_tiers_but_those_that_are_given_their_own(shell: Shell) -> None:
+    shell.run(*ADD, "--seconds", 300, "--catch-all")
+    changed = shell.json("service", "change", 97, "--price", 900, "--price-member", 1000)
+    prices = [changed[f"price_{tier}_dong"] for tier in ("member", "dealer", "distributor")]
+    assert prices == [1000, 900, 900]
+
+
+def test_senders_and_texts_are_replaced_or_taken_away(shell: Shell) -> None:
+    shell.run(*ADD, "--seconds", 300, "--sender", "Yahoo", "--text", "code")
+    replaced = shell.json("service", "change", 97, "--sender", "Zalo", "--sender", "VNG")
+    assert (replaced["senders"], replaced["texts"]) == (["Zalo", "VNG"], ["code"])
+    without = shell.json("service", "change", 97, "--no-texts", "--seconds", 60, "--name", "Zalo")
+    assert (without["texts"], without["waiting_s"], without["name"]) == ([], 60, "Zalo")
+
+
+def test_a_service_keeps_some_rule(shell: Shell) -> None:
+    shell.run(*ADD, "--seconds", 300, "--sender", "Yahoo")
+    assert shell.error("service", "change", 97, "--no-senders")["code"] == "invalid"
+
+
+def test_senders_and_none_at_once_are_wrong_use(shell: Shell) -> None:
+    shell.run(*ADD, "--seconds", 300, "--sender", "Yahoo")
+    shell.error("service", "change", 97, "--sender", "Zalo", "--no-senders", code=WRONG_USE)

@@ -27,6 +27,13 @@ def test_a_credit_comes_from_the_world() -> None:
     assert (posting.amount_dong, posting.reason) == (5_000, "a transfer")
 
 
+def test_a_debit_goes_to_the_world() -> None:
+    posting = ledger.debit(7, 5_000, "back-1", "a payout", AT_MS)
+    assert (posting.source, posting.target) == ("account:7:available", "world")
+    assert (posting.kind, posting.reference) == (PostingKind.DEBIT, "debit:back-1")
+    assert (posting.amount_dong, posting.reason) == (5_000, "a payout")
+
+
 def test_a_hold_sets_aside_what_was_available() -> None:
     posting = ledger.hold(7, 1_000_001, 470, AT_MS)
     assert (posting.source, posting.target) == ("account:7:available", "account:7:held")
@@ -65,6 +72,7 @@ def test_two_rentals_never_share_a_reference(account_id: int, first: int, second
 @given(text=st.text(max_size=64))
 def test_no_credit_can_take_the_reference_of_a_rental(text: str) -> None:
     assert ledger.credit(1, 1, text, "a test", AT_MS).reference.startswith("credit:")
+    assert ledger.debit(1, 1, text, "a test", AT_MS).reference.startswith("debit:")
 
 
 @given(account_id=ids, rental_id=ids, price_dong=prices)
@@ -93,6 +101,7 @@ def test_every_posting_has_two_sides_and_an_amount(
 ) -> None:
     for posting in (
         ledger.credit(account_id, price_dong, "r", "a test", AT_MS),
+        ledger.debit(account_id, price_dong, "r", "a test", AT_MS),
         ledger.hold(account_id, rental_id, price_dong, AT_MS),
         ledger.settle(account_id, rental_id, price_dong, AT_MS),
         ledger.release(account_id, rental_id, price_dong, AT_MS),

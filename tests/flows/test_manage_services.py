@@ -13,8 +13,9 @@ from simlet.flows.manage_services import (
     MAX_PRICE_DONG,
     MAX_SERVICE_ID,
     MAX_WAITING_S,
+    ServiceChange,
     add_service,
-    change_terms,
+    change_service,
     close_service,
     open_service,
     pause_service,
@@ -259,32 +260,107 @@ async def test_terms_that_mean_nothing_are_refused(world: World, terms: Terms, n
     assert (refused.refusal, refused.details["name"]) == (errors.INVALID, name)
 
 
+async def changed(world: World, change: ServiceChange) -> Service:
+    return await world.db.write(change_service, 97, change, NOW_MS)
+
+
 async def test_terms_are_changed_one_by_one_or_together(world: World) -> None:
     await world.db.write(add_service, SERVICE, NOW_MS)
 
-    first = await world.db.write(change_terms, 97, NOW_MS, cancel_after_s=60)
-    second = await world.db.write(change_terms, 97, NOW_MS, extend_s=30, extend_times=2)
+    first = await changed(world, ServiceChange(cancel_after_s=60))
+    second = await changed(world, ServiceChange(extend_s=30, extend_times=2))
 
-    assert (first, second) == (Terms(60, 0, 0), Terms(60, 30, 2))
-    assert (await only_service(world)).terms == second
-    told = [one for one in await world.events() if one.kind is EventKind.SERVICE_CHANGED]
-    assert told[-1].data == {
-        "service_id": 97,
-        "cancel_after_s": 60,
-        "extend_s": 30,
-        "extend_times": 2,
-    }
+    assert (first.terms, second.terms) == (Terms(60, 0, 0), Terms(60, 30, 2))
+    assert await only_service(world) == second
 
 
-async def test_a_change_that_means_nothing_changes_nothing(world: World) -> None:
+async def test_what_is_not_named_stays(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+
+    await changed(world, ServiceChange(name="Another", price_dealer_dong=7, waiting_s=9))
+
+    prices = replace(SERVICE.prices, dealer_dong=7)
+    assert await only_service(world) == replace(SERVICE, name="Another", prices=prices, waiting_s=9)
+
+
+async def test_a_change_tells_what_is_other_than_it_was_and_no_rule(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+
+    await changed(world, ServiceChange(name=SERVICE.name, price_member_dong=7, senders=("Zalo",)))
+
+    (told,) = [one for one in await world.events() if one.kind is EventKind.SERVICE_CHANGED]
+    assert told.data == {"service_id": 97, "price_member_dong": 7, "rules_changed": True}
+
+
+async def test_later_rentals_cost_the_new_price_and_earlier_ones_what_they_did(
+    world: World,
+) -> None:
+    await world.service(4, price_dong=470)
+    await world.lines("0967000001", "0967000002")
+    dealer = await world.dealer(balance_dong=1_000)
+    before = (await world.rent(dealer, 4)).rental
+
+    await world.db.write(change_service, 4, ServiceChange(price_dealer_dong=100), NOW_MS)
+
+    after = (await world.rent(dealer, 4)).rental
+    assert (before.price_dong, after.price_dong) == (470, 100)
+    assert (await world.account(dealer)).held_dong == 570
+    assert await world.book_findings() == []
+
+
+async def test_new_senders_hold_for_a_rental_that_waits(world: World) -> None:
+    await world.service(4, senders=("Yahoo",))
+    await world.lines("0967000001")
+    dealer = await world.dealer()
+    rental = (await world.rent(dealer, 4)).rental
+
+    await world.db.write(change_service, 4, ServiceChange(senders=("Yahoo!",)), NOW_MS)
+
+    assert (await world.sms("0967000001", "Your code is 123456")).rental_id is None
+    receipt = await world.sms("0967000001", "Your code is 123456", sender="YAHOO!")
+    assert receipt.rental_id == rental.id
+
+
+async def test_a_pattern_of_its_own_is_taken_away_by_an_empty_one(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    assert (await changed(world, ServiceChange(code_pattern=r"(\d+)"))).rules.code_pattern
+    assert (await changed(world, ServiceChange(code_pattern=""))).rules.code_pattern is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ServiceChange(extend_s=30),
+        ServiceChange(cancel_after_s=-1),
+        ServiceChange(price_dealer_dong=0),
+        ServiceChange(waiting_s=0),
+        ServiceChange(name=" "),
+        ServiceChange(senders=(" ",)),
+    ],
+)
+async def test_a_change_that_means_nothing_changes_nothing(
+    world: World, change: ServiceChange
+) -> None:
     await world.db.write(add_service, SERVICE, NOW_MS)
     before = await world.events()
-    for change in ({"extend_s": 30}, {"cancel_after_s": -1}):
-        with pytest.raises(Refused) as refused:
-            await world.db.write(change_terms, 97, NOW_MS, **change)
-        assert refused.value.refusal is errors.INVALID
+
     with pytest.raises(Refused) as refused:
-        await world.db.write(change_terms, 98, NOW_MS, cancel_after_s=1)
-    assert refused.value.refusal is errors.SERVICE_UNKNOWN
+        await changed(world, change)
+
+    assert refused.value.refusal is errors.INVALID
     assert await only_service(world) == SERVICE
     assert await world.events() == before
+
+
+async def test_a_pattern_that_cannot_be_is_refused(world: World) -> None:
+    await world.db.write(add_service, SERVICE, NOW_MS)
+    with pytest.raises(Refused) as refused:
+        await changed(world, ServiceChange(texts=("(",)))
+    assert refused.value.refusal is errors.PATTERN_REFUSED
+    assert await only_service(world) == SERVICE
+
+
+async def test_a_service_that_is_not_there_is_not_changed(world: World) -> None:
+    with pytest.raises(Refused) as refused:
+        await changed(world, ServiceChange(cancel_after_s=1))
+    assert refused.value.refusal is errors.SERVICE_UNKNOWN

@@ -1,9 +1,11 @@
+"""Money comes from outside, and goes back there, once for each reference."""
+
 import pytest
 
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.events import EventKind
-from simlet.flows.top_up import MAX_AMOUNT_DONG, ToppedUp, top_up
+from simlet.flows.top_up import MAX_AMOUNT_DONG, BalanceAfter, take_back, top_up
 from simlet.testing.world import World
 
 pytestmark = pytest.mark.anyio
@@ -12,14 +14,14 @@ pytestmark = pytest.mark.anyio
 async def credit(
     world: World, name: str = "dealer", amount_dong: int = 500, *, reference: str = "bank-1",
     reason: str = "a transfer",
-) -> ToppedUp:  # fmt: skip
+) -> BalanceAfter:  # fmt: skip
     return await world.db.write(top_up, name, amount_dong, reference, reason, world.clock.now_ms())
 
 
 async def test_a_credit_becomes_available(world: World) -> None:
     dealer = await world.dealer(balance_dong=0)
 
-    assert await credit(world) == ToppedUp(500, repeated=False)
+    assert await credit(world) == BalanceAfter(500, repeated=False)
     assert (await world.account(dealer)).available_dong == 500
     assert await world.book_findings() == []
 
@@ -49,7 +51,7 @@ async def test_a_reference_counts_once(world: World) -> None:
     await credit(world)
     before = await world.events()
 
-    assert await credit(world, reason="the same transfer, told again") == ToppedUp(
+    assert await credit(world, reason="the same transfer, told again") == BalanceAfter(
         500, repeated=True
     )
     assert (await world.account(dealer)).available_dong == 500
@@ -83,7 +85,7 @@ async def test_two_references_are_two_credits(world: World) -> None:
     await world.dealer(balance_dong=0)
     await credit(world)
 
-    assert await credit(world, reference="bank-2") == ToppedUp(1000, repeated=False)
+    assert await credit(world, reference="bank-2") == BalanceAfter(1000, repeated=False)
     assert await world.book_findings() == []
 
 
@@ -134,4 +136,100 @@ async def test_an_account_that_is_not_there_is_not_credited(world: World) -> Non
     with pytest.raises(Refused) as refused:
         await credit(world, "nobody")
 
+    assert refused.value.refusal is errors.ACCOUNT_UNKNOWN
+
+
+async def debit(
+    world: World, name: str = "dealer", amount_dong: int = 300, *, reference: str = "back-1",
+    reason: str = "credited by mistake",
+) -> BalanceAfter:  # fmt: skip
+    now_ms = world.clock.now_ms()
+    return await world.db.write(take_back, name, amount_dong, reference, reason, now_ms)
+
+
+async def test_what_is_taken_back_is_available_no_more(world: World) -> None:
+    dealer = await world.dealer(balance_dong=0)
+    await credit(world)
+
+    assert await debit(world) == BalanceAfter(200, repeated=False)
+    assert (await world.account(dealer)).available_dong == 200
+    assert await world.book_findings() == []
+
+
+async def test_all_that_is_available_can_be_taken_back_and_no_more(world: World) -> None:
+    dealer = await world.dealer(balance_dong=0)
+    await credit(world)
+
+    with pytest.raises(Refused) as refused:
+        await debit(world, amount_dong=501)
+
+    assert refused.value.refusal is errors.BALANCE_TOO_LOW
+    assert (await world.account(dealer)).available_dong == 500
+    assert (await debit(world, amount_dong=500)).available_dong == 0
+    assert await world.book_findings() == []
+
+
+async def test_what_a_waiting_rental_holds_cannot_be_taken_back(world: World) -> None:
+    await world.service(4, price_dong=470)
+    await world.lines("0967000001")
+    dealer = await world.dealer(balance_dong=500)
+    await world.rent(dealer, 4)
+
+    with pytest.raises(Refused) as refused:
+        await debit(world, amount_dong=31)
+
+    assert refused.value.refusal is errors.BALANCE_TOO_LOW
+    assert (await debit(world, amount_dong=30)).available_dong == 0
+    assert await world.book_findings() == []
+
+
+async def test_a_debit_is_told_by_one_event(world: World) -> None:
+    dealer = await world.dealer(balance_dong=0)
+    await credit(world)
+    before = await world.events()
+
+    await debit(world)
+
+    (event,) = (await world.events())[len(before) :]
+    assert (event.kind, event.account_id) == (EventKind.BALANCE_DEBITED, dealer.id)
+    assert event.data == {"debited_dong": 300}
+
+
+async def test_a_reference_is_debited_once(world: World) -> None:
+    await world.dealer(balance_dong=0)
+    await credit(world)
+    await debit(world)
+
+    assert await debit(world) == BalanceAfter(200, repeated=True)
+    with pytest.raises(Refused) as refused:
+        await debit(world, amount_dong=1)
+    assert refused.value.refusal is errors.DEBIT_REUSED
+
+
+async def test_a_credit_can_be_taken_back_under_its_own_reference(world: World) -> None:
+    await world.dealer(balance_dong=0)
+    await credit(world, reference="bank-1")
+
+    assert (await debit(world, amount_dong=500, reference="bank-1")).available_dong == 0
+    assert await world.book_findings() == []
+
+
+@pytest.mark.parametrize("amount_dong", [0, -1, MAX_AMOUNT_DONG + 1])
+async def test_a_debit_out_of_range_is_refused(world: World, amount_dong: int) -> None:
+    await world.dealer(balance_dong=500)
+
+    with pytest.raises(Refused) as refused:
+        await debit(world, amount_dong=amount_dong)
+
+    assert refused.value.details["name"] == "amount"
+
+
+async def test_a_debit_needs_a_reason_and_an_account(world: World) -> None:
+    await world.dealer(balance_dong=500)
+
+    with pytest.raises(Refused) as refused:
+        await debit(world, reason=" ")
+    assert refused.value.details["name"] == "reason"
+    with pytest.raises(Refused) as refused:
+        await debit(world, "nobody")
     assert refused.value.refusal is errors.ACCOUNT_UNKNOWN

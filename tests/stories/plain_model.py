@@ -134,6 +134,7 @@ class PlainModel:
     rentals: list[PlainRental] = field(default_factory=list)
     orders: dict[tuple[int, str], tuple[object, PlainRental]] = field(default_factory=dict)
     credits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    debits: dict[str, tuple[int, int]] = field(default_factory=dict)
     keys: dict[tuple[object, ...], int] = field(default_factory=dict)
     owners: dict[int, PlainRental | str] = field(default_factory=dict)
     revenue_dong: int = 0

@@ -21,11 +21,13 @@ from simlet.flows.manage_accounts import (
 from simlet.flows.manage_gateways import remove_gateway, rotate_secret
 from simlet.flows.manage_lines import retire_line
 from simlet.flows.manage_services import (
-    change_terms,
+    ServiceChange,
+    change_service,
     close_service,
     open_service,
     pause_service,
 )
+from simlet.flows.top_up import take_back
 from simlet.store.endpoints import CallbackTarget
 from simlet.store.events import LoggedEvent
 from simlet.testing.world import World
@@ -126,12 +128,13 @@ async def full_round(world: World) -> None:
     now_ms = world.clock.now_ms()
     await world.db.write(open_service, 5, "Bình Trần", "a clinic's own tests", now_ms)
     await world.db.write(close_service, 5, now_ms)
-    await world.db.write(change_terms, 4, now_ms, cancel_after_s=1)
+    await world.db.write(change_service, 4, ServiceChange(cancel_after_s=1), now_ms)
     await world.db.write(pause_service, 4, paused=True, now_ms=now_ms)
     await world.db.write(pause_service, 4, paused=False, now_ms=now_ms)
     await world.db.write(retire_line, "0967000002", now_ms)
     callback = CallbackTarget("https://dealer.test/others", "whsec_other")
     await world.db.write(set_callback, dealer.name, callback, now_ms)
+    await world.db.write(take_back, dealer.name, 1, "back-1", "a payout", now_ms)
     await world.db.write(revoke_tokens, dealer.name, now_ms)
     await world.db.write(suspend_account, dealer.name, now_ms)
     await world.db.write(resume_account, dealer.name, now_ms)

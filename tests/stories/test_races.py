@@ -20,7 +20,7 @@ from simlet.flows.expire_rentals import expire_rentals
 from simlet.flows.hold import Order, Rented
 from simlet.flows.manage_lines import retire_line
 from simlet.flows.receive_message import Receipt, receive_message
-from simlet.flows.top_up import ToppedUp, top_up
+from simlet.flows.top_up import BalanceAfter, top_up
 from simlet.store.sql import Tx
 from simlet.testing.world import Dealer, World
 from stories.crowds import at_once, numbers
@@ -199,8 +199,8 @@ async def test_one_reference_credited_many_times_at_once_counts_once(crowd: Worl
     )
 
     assert Counter(toppings) == {
-        ToppedUp(500, repeated=False): 1,
-        ToppedUp(500, repeated=True): 11,
+        BalanceAfter(500, repeated=False): 1,
+        BalanceAfter(500, repeated=True): 11,
     }
     assert (await crowd.account(dealer)).available_dong == 500
 

@@ -2,37 +2,24 @@
 
 import asyncio
 import os
-from collections import Counter
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import rule, run_state_machine_as_test
 
 from simlet.domain import errors
 from simlet.domain.errors import Refused
-from simlet.domain.inbound import Inbound, MessageKind
-from simlet.domain.request import LineRequest
-from simlet.flows import browse
 from simlet.flows.cancel_request import cancel_request
-from simlet.flows.check_books import check_books
 from simlet.flows.hold import Order, Rented
 from simlet.flows.receive_message import Receipt
 from simlet.flows.rent_again import RentAgainRequest, rent_again
-from simlet.flows.top_up import top_up
+from simlet.flows.top_up import take_back, top_up
 from simlet.store.database import open_database
-from simlet.store.rental_views import RentalRow
-from simlet.store.sql import Sql, Tx
-from simlet.testing.world import Dealer, World
+from stories.moves import FIRST_MOVES, NOBODYS, a_move
 from stories.plain_model import (
     CANCELLED,
     EXPIRED,
@@ -44,217 +31,19 @@ from stories.plain_model import (
     WAITING,
     PlainAccount,
     PlainMessage,
-    PlainModel,
     PlainRental,
     PlainRequest,
     PlainService,
     Wish,
 )
-from stories.stock_audit import stock_findings
+from stories.side_by_side import Outcome, SideBySide
 
-T = TypeVar("T")
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 Fresh = Callable[[], AbstractContextManager[str]]
 
-# Few lines, few accounts, and prices that share a divisor: so that things meet.
-LINES = {"+84961000001": "VIETTEL", "+84967000002": "MOBIFONE", "+84851000003": "VINAPHONE"}
-SERVICES = (
-    PlainService(1, 100, 60, sender="Alpha"),
-    PlainService(2, 50, 30, word="beta", cancel_after_s=10, extend_s=15, extend_times=2),
-    PlainService(3, 50, 45, sender="Alpha", word="gamma"),
-    PlainService(8, 100, 90, catch_all=True, extend_s=20, extend_times=1),
-    PlainService(9, 50, 40, sender="Delta", catch_all=True),
-)
-ACCOUNTS = {"one": (4, 600), "other": (3, 400)}
-NOBODYS = "+84999000009"
-EVER = 1_000_000
-_REQUESTS = (
-    "SELECT q.id, q.state, q.refusal, q.rental_id, r.number FROM requests q "
-    "LEFT JOIN rentals r ON r.id = q.rental_id ORDER BY q.id"
-)
 
-a_pick = st.integers(0, 1_000)
-a_service = st.sampled_from(SERVICES)
-wishes = st.builds(
-    Wish,
-    networks=st.sampled_from([(), (), ("VIETTEL",), ("MOBIFONE", "VINAPHONE"), ("ITELECOM",)]),
-    wanted=st.sampled_from([(), (), ("96",), ("9", "33"), ("967",), ("85", "9610"), ("31",)]),
-    unwanted=st.sampled_from([(), (), (), ("96",), ("8",), ("967",), ("9610", "85")]),
-)
-senders = st.sampled_from(["Alpha", "ALPHA", "Delta", "Stranger"])
-texts = st.sampled_from(["Your {}", "beta {}", "gamma {}", "beta and gamma {}"])
-# Against the time of a rental, or of now; the number is what is added, in milliseconds.
-stamps = st.one_of(
-    st.none(),
-    st.tuples(
-        st.just("now"), st.sampled_from([-61_000, -5_000, -1_000, -400, -1, 0, 1, 3_600_000])
-    ),
-    st.tuples(
-        st.sampled_from(["began", "ends", "second of began", "second of ends"]),
-        st.sampled_from([-1_000, -1, 0, 0, 1, 5_000]),
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What simlet says of everything, at one moment."""
-
-    figures: dict[int, tuple[int, int, int]]
-    rows: list[RentalRow]
-    requests: list[tuple[int, str]]
-    queued: dict[int, int]
-    findings: list[str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a request; the last two where it got a line."""
-
-    state: str
-    refusal: str | None
-    rental_id: int
-    number: str
-
-
-def standing(tx: Tx) -> Standing:
-    """Reads it all at once."""
-    figures = {
-        one.id: (one.available_dong, one.held_dong, one.waiting_count)
-        for one in browse.list_accounts(tx)
-    }
-    rows = browse.list_rentals(tx, "", "", EVER)
-    requests = [(row[0], row[1]) for row in tx.rows(Sql(_REQUESTS))]
-    queued = {one.id: one.queued_count for one in browse.list_services(tx)}
-    return Standing(figures, rows[::-1], requests, queued, check_books(tx))
-
-
-MOVES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-    "let_time_pass": {"seconds": st.sampled_from([0.001, 0.4, 1, 7, 20, 31])},
-    "go_to_a_deadline": {"pick": a_pick, "offset_ms": st.sampled_from([-1, 0, 1])},
-    "expire": {},
-    "rent": {"who": a_pick, "service": a_service, "wish": wishes},
-    "rent_where_another_is": {"pick": a_pick, "who": a_pick, "service": a_service},
-    "place_order": {
-        "who": a_pick,
-        "service": st.sampled_from(SERVICES[:2]),
-        "wish": st.sampled_from([Wish(), Wish(wanted=("9",))]),
-        "order_id": st.sampled_from(["a", "b"]),
-    },
-    "rent_again": {"pick": a_pick},
-    "rent_again_what_may_not_be": {
-        "pick": a_pick,
-        "who": st.sampled_from([None, None, 0, 1]),
-        "number": st.sampled_from([None, None, *LINES]),
-        "service": st.sampled_from([None, None, *SERVICES]),
-    },
-    "receive_what_a_rental_waits_for": {
-        "pick": a_pick,
-        "has_code": st.sampled_from([True, True, False]),
-        "stamp": stamps,
-        "besides": st.sampled_from(["", "", "beta ", "gamma "]),
-    },
-    "receive_sms": {
-        "pick": a_pick,
-        "number": st.sampled_from([None, None, *LINES, NOBODYS]),
-        "sender": senders,
-        "text": texts,
-        "has_code": st.sampled_from([True, True, False]),
-        "stamp": stamps,
-        "source_id": st.sampled_from([None, None, "17", "18"]),
-    },
-    "receive_call": {"pick": a_pick, "has_code": st.booleans(), "recording": st.booleans()},
-    "receive_again": {
-        "pick": a_pick,
-        "change": st.sampled_from(["nothing", "nothing", "stamp", "id", "sender"]),
-    },
-    "race_a_code_against_the_deadline": {"pick": a_pick, "expiry_first": st.booleans()},
-    "cancel": {"pick": a_pick},
-    "report": {"pick": a_pick},
-    "extend": {"pick": a_pick},
-    "queue": {
-        "who": a_pick,
-        "service": a_service,
-        "wish": st.sampled_from([Wish(), Wish(), Wish(wanted=("96",))]),
-        "wait_s": st.sampled_from([1, 25, 90, 3600]),
-    },
-    "fill": {},
-    "cancel_request": {"pick": a_pick},
-    "credit": {
-        "who": a_pick,
-        "amount_dong": st.sampled_from([50, 100, 100, 150, 1]),
-        "reference": st.sampled_from("abcdef"),
-    },
-    "restart": {},
-}
-FIRST_MOVES = {"rent", "place_order", "receive_sms", "credit", "let_time_pass", "queue"}
-
-OFTEN = (
-    "rent",
-    "rent_where_another_is",
-    "rent_where_another_is",
-    "receive_what_a_rental_waits_for",
-)
-
-# One rule for all moves: of many rules hypothesis leaves most out of a game, and here it takes
-# several sorts of them to come to anything.
-a_move = st.sampled_from([*MOVES, *OFTEN]).flatmap(
-    lambda name: st.tuples(st.just(name), st.fixed_dictionaries(MOVES[name]))
-)
-
-
-class Dealings(RuleBasedStateMachine):
-    """Everything that can happen to rentals, and what must be so after each of it."""
-
-    def database(self) -> AbstractContextManager[str]:
-        """A database for one game."""
-        raise NotImplementedError
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stack = ExitStack()
-        self.url = self.stack.enter_context(self.database())
-        self.runner = self.stack.enter_context(asyncio.Runner())
-        self.world = World(open_database(self.url, readers=1, pool_size=2))
-        self.model = PlainModel(LINES, {one.id: one for one in SERVICES}, {})
-        self.dealers: dict[int, Dealer] = {}
-        self.delivered: list[PlainMessage] = []
-        self.counter = 0
-        self.run(self._set_up())
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(coroutine)
-
-    async def _set_up(self) -> None:
-        for one in SERVICES:
-            await self.world.service(
-                one.id,
-                price_dong=one.price_dong,
-                waiting_s=one.waiting_s,
-                senders=(one.sender,) if one.sender else (),
-                texts=(one.word,) if one.word else (),
-                catch_all=one.catch_all,
-                cancel_after_s=one.cancel_after_s,
-                extend_s=one.extend_s,
-                extend_times=one.extend_times,
-            )
-        await self.world.lines(*(f"{number} {network}" for number, network in LINES.items()))
-        self.gateway_id, _ = await self.world.gateway()
-        for name, (limit, balance_dong) in ACCOUNTS.items():
-            dealer = await self.world.dealer(name, waiting_limit=limit, balance_dong=balance_dong)
-            self.dealers[dealer.id] = dealer
-            self.model.accounts[dealer.id] = PlainAccount(dealer.id, limit, balance_dong)
-
-    @property
-    def now_ms(self) -> int:
-        return self.world.clock.now_ms()
-
-    def some_account(self, pick: int) -> PlainAccount:
-        return list(self.model.accounts.values())[pick % len(self.model.accounts)]
-
-    def some_rental(self, pick: int) -> PlainRental:
-        """One of the rentals, the newest for 0."""
-        return self.model.rentals[-1 - pick % len(self.model.rentals)]
+class Dealings(SideBySide):
+    """Everything that can happen to rentals."""
 
     @rule(move=a_move)
     def play(self, move: tuple[str, dict[str, Any]]) -> None:
@@ -309,18 +98,6 @@ class Dealings(RuleBasedStateMachine):
         begun = self.model.begin(rented.rental.id, account, service, number, self.now_ms)
         assert rented.balance_dong == account.available_dong
         return begun
-
-    async def _world_rent(
-        self, account: PlainAccount, service: PlainService, wish: Wish, order: Order | None
-    ) -> Rented:
-        return await self.world.rent(
-            self.dealers[account.id],
-            service.id,
-            networks=wish.networks,
-            wanted=wish.wanted,
-            unwanted=wish.unwanted,
-            order=order,
-        )
 
     def rent_again(self, pick: int) -> None:
         received = [one for one in self.model.rentals if one.state == RECEIVED]
@@ -426,40 +203,6 @@ class Dealings(RuleBasedStateMachine):
             assert (receipt.rental_id, _value(receipt)) == (owner.id, None)
             self._check_view(owner)
 
-    async def _world_receive(self, message: PlainMessage) -> Receipt:
-        inbound = Inbound(
-            MessageKind(message.kind),
-            message.number,
-            message.sender,
-            message.text,
-            message.stamp_ms,
-            message.source_id,
-            b"RIFF....WAVE" if message.recording else None,
-        )
-        return await self.world.receive(inbound, self.gateway_id)
-
-    def _fitting(self, rental: PlainRental, stamp_ms: int | None) -> PlainMessage:
-        code = self._next_code()
-        text = f"{rental.service.word or 'hello'} your code is {code}"
-        sender = rental.service.sender or "Stranger"
-        return PlainMessage("sms", rental.number, sender, text, code, stamp_ms, None)
-
-    def _next_code(self) -> str:
-        self.counter += 1
-        return str(500_000 + self.counter)
-
-    def _stamp_ms(self, stamp: tuple[str, int] | None, pick: int) -> int | None:
-        if stamp is None:
-            return None
-        kind, offset_ms = stamp
-        if kind == "now" or not self.model.rentals:
-            return self.now_ms + offset_ms
-        rental = self.some_rental(pick)
-        moment_ms = rental.created_ms if kind.endswith("began") else rental.deadline_ms
-        if kind.startswith("second"):
-            return moment_ms // 1000 * 1000 + offset_ms // 1000 * 1000
-        return moment_ms + offset_ms
-
     # ------------------------------------------------------------------------------- leaving
 
     def cancel(self, pick: int) -> None:
@@ -520,18 +263,6 @@ class Dealings(RuleBasedStateMachine):
         assert found.deadline_at_ms == deadline_ms
         self.model.requests.append(PlainRequest(found.id, account, service, wish, deadline_ms))
 
-    async def _world_queue(
-        self, account: PlainAccount, service: PlainService, wish: Wish, wait_s: int
-    ) -> Rented | LineRequest:
-        return await self.world.queue(
-            self.dealers[account.id],
-            service.id,
-            wait_s=wait_s,
-            networks=wish.networks,
-            wanted=wish.wanted,
-            unwanted=wish.unwanted,
-        )
-
     def cancel_request(self, pick: int) -> None:
         if not self.model.requests:
             return
@@ -545,8 +276,7 @@ class Dealings(RuleBasedStateMachine):
     def fill(self) -> None:
         """The model is told who got which line, and judges whether that is right."""
         self.run(self.world.fill())
-        rows = self.run(self.world.rows(_REQUESTS))
-        outcomes = {row[0]: Outcome(*row[1:]) for row in rows}
+        outcomes = self._outcomes()
         dry: list[PlainRequest] = []
         for request in self.model.requests:
             if request.state == QUEUED:
@@ -618,99 +348,32 @@ class Dealings(RuleBasedStateMachine):
             account.available_dong += amount_dong
         assert topped_up.available_dong == account.available_dong
 
+    def take_back(self, who: int, amount_dong: int, reference: str) -> None:
+        account = self.some_account(who)
+        name = self.dealers[account.id].name
+        call = self.world.db.write(take_back, name, amount_dong, reference, "a payout", self.now_ms)
+        before = self.model.debits.get(reference)
+        wrong = errors.BALANCE_TOO_LOW if account.available_dong < amount_dong else None
+        if before is not None:
+            wrong = None if before == (account.id, amount_dong) else errors.DEBIT_REUSED
+        if wrong is not None:
+            with pytest.raises(Refused) as refused:
+                self.run(call)
+            assert refused.value.refusal is wrong
+            return
+        if before is None:
+            self.model.debits[reference] = (account.id, amount_dong)
+            account.available_dong -= amount_dong
+        after = self.run(call)
+        assert (after.available_dong, after.repeated) == (
+            account.available_dong,
+            before is not None,
+        )
+
     def restart(self) -> None:
         self.run(self.world.db.close())
         self.world.db = open_database(self.url, readers=1, pool_size=2)
         self.world.runtime = replace(self.world.runtime, db=self.world.db)
-
-    # ------------------------------------------------------------------- what is so at any time
-
-    @invariant()
-    def what_simlet_says_is_what_the_model_says(self) -> None:
-        said = self.run(self.world.db.read(standing))
-        assert said.findings == []
-        assert said.figures == self.model.figures()
-        assert [(one.id, one.state) for one in said.rows] == [
-            (one.id, one.state) for one in self.model.rentals
-        ]
-        assert said.requests == [(one.id, one.state) for one in self.model.requests]
-        waiting = [one for one in self.model.requests if one.state == QUEUED]
-        assert said.queued == {
-            one.id: len([1 for each in waiting if each.service is one]) for one in SERVICES
-        }
-        _check_sharing(said.rows)
-
-    # ------------------------------------------------------------------------------- at the end
-
-    def teardown(self) -> None:
-        try:
-            for rental in self.model.rentals:
-                self._check_view(rental)
-            self._check_messages()
-            self._check_events()
-            self._check_revenue()
-            assert list(self.model.given_twice()) == []
-            assert self.run(stock_findings(self.world)) == []
-        finally:
-            self.run(self.world.db.close())
-            self.stack.close()
-
-    def _check_view(self, rental: PlainRental) -> None:
-        """Its own dealer reads what the model says; no other dealer reads anything."""
-        view = self.run(self.world.rental(self.dealers[rental.account.id], rental.id))
-        assert (view.state.value, view.number) == (rental.state, rental.number)
-        shown = None if view.message_id is None else (view.text, view.code)
-        assert shown == rental.shown
-        for account_id, dealer in self.dealers.items():
-            if account_id != rental.account.id:
-                with pytest.raises(Refused):
-                    self.run(self.world.rental(dealer, rental.id))
-
-    def _check_messages(self) -> None:
-        """Each message is kept once, for the model's owner or for the model's reason."""
-        rows = self.run(self.world.rows("SELECT id, rental_id, quarantine FROM messages"))
-        kept = {row[0]: row[2] if row[1] is None else row[1] for row in rows}
-        assert kept == {
-            message_id: owner if isinstance(owner, str) else owner.id
-            for message_id, owner in self.model.owners.items()
-        }
-
-    def _check_events(self) -> None:
-        """Each rental began once, and ended once, if at all; what else happened is told too."""
-        told: dict[int, list[str]] = {one.id: [] for one in self.model.rentals}
-        for event in self.run(self.world.events()):
-            if event.kind.value.startswith("rental.") and event.rental_id is not None:
-                told[event.rental_id].append(event.kind.value.removeprefix("rental."))
-        for one in self.model.rentals:
-            end = [] if one.state == WAITING else [one.state]
-            also = ["extended"] * one.extensions + ["reported"] * one.reported
-            assert Counter(told[one.id]) == Counter([WAITING, *end, *also])
-            assert told[one.id][0] == WAITING
-
-    def _check_revenue(self) -> None:
-        query = (
-            "SELECT CAST(coalesce(sum(amount_dong), 0) AS BIGINT) FROM postings "
-            "WHERE target = 'house:revenue'"
-        )
-        assert self.run(self.world.rows(query))[0][0] == self.model.revenue_dong
-        received = [one for one in self.model.rentals if one.state == RECEIVED]
-        assert self.model.revenue_dong == sum(one.service.price_dong for one in received)
-
-    def _row(self, rental_id: int) -> RentalRow:
-        said = self.run(self.world.db.read(standing))
-        return next(one for one in said.rows if one.id == rental_id)
-
-
-def _check_sharing(rows: list[RentalRow]) -> None:
-    """No two wait on one line for one service, and nobody waits beside a catch-all."""
-    catch_alls = {one.id for one in SERVICES if one.catch_all}
-    on_line: dict[str, list[int]] = {}
-    for row in rows:
-        if row.state == WAITING:
-            on_line.setdefault(row.number, []).append(row.service_id)
-    for services in on_line.values():
-        assert len(set(services)) == len(services)
-        assert len(services) == 1 or not catch_alls & set(services)
 
 
 def _is_expected(refused: Refused, expected: set[str] | str) -> bool:

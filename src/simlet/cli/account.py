@@ -18,7 +18,7 @@ from simlet.domain.signing import (
     new_webhook_secret,
 )
 from simlet.flows import browse, manage_accounts
-from simlet.flows.top_up import top_up
+from simlet.flows.top_up import BalanceAfter, take_back, top_up
 from simlet.outbound import Rules, check_address
 from simlet.store.endpoints import CallbackTarget
 from simlet.store.sql import Tx
@@ -173,30 +173,62 @@ def _resume(tx: Tx, name: str, now_ms: int) -> str:
     return next(one.state.value for one in browse.list_accounts(tx) if one.name == name)
 
 
-@account.command()
-@click.argument("name")
-@click.argument("amount", type=int)
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the books.")
-@click.option(
+_reference_option = click.option(
     "--reference",
     metavar="TEXT",
     help="Your own id of this payment: however often it comes, it counts once.",
 )
+
+
+@account.command()
+@click.argument("name")
+@click.argument("amount", type=int)
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the books.")
+@_reference_option
 @json_option
 def credit(output: Output, name: str, amount: int, reason: str, reference: str | None) -> None:
     """Credit an account with AMOUNT whole đồng."""
+    known = _checked_reference(reference)
+    done = write(top_up, name, amount, known, reason, now_ms())
+    said = "was credited before under this reference" if done.repeated else "is credited"
+    _say_balance(output, name, amount, known, said, done)
+
+
+@account.command()
+@click.argument("name")
+@click.argument("amount", type=int)
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the books.")
+@_reference_option
+@json_option
+def debit(output: Output, name: str, amount: int, reason: str, reference: str | None) -> None:
+    """Take AMOUNT whole đồng of an account back: a wrong credit, or a payout.
+
+    At most what is available is taken; what waiting rentals hold stays.
+    """
+    known = _checked_reference(reference)
+    done = write(take_back, name, amount, known, reason, now_ms())
+    said = "was debited before under this reference" if done.repeated else "is debited"
+    _say_balance(output, name, amount, known, said, done)
+
+
+def _checked_reference(reference: str | None) -> str:
     if reference is None:
-        reference = secrets.token_hex(16)
+        return secrets.token_hex(16)
     if not 1 <= len(reference) <= MAX_REFERENCE_CHARS or not reference.isprintable():
         raise click.BadParameter(
             f"expected a text of 1 to {MAX_REFERENCE_CHARS} characters.", param_hint="--reference"
         )
-    done = write(top_up, name, amount, reference, reason, now_ms())
-    facts = {"name": name, "amount_dong": amount, "reference": reference}
+    return reference
+
+
+def _say_balance(
+    output: Output, name: str, amount_dong: int, reference: str, said: str, done: BalanceAfter
+) -> None:
+    facts = {"name": name, "amount_dong": amount_dong, "reference": reference}
     facts |= {"available_dong": done.available_dong, "repeated": done.repeated}
-    said = "was credited before under this reference" if done.repeated else "is credited"
     output.say(
-        f"Account {name!r} {said}: {amount} đồng; {done.available_dong} đồng are available.", facts
+        f"Account {name!r} {said}: {amount_dong} đồng; {done.available_dong} đồng are available.",
+        facts,
     )
 
 

@@ -1,5 +1,7 @@
 """`simlet service`: what codes are for, at which price, and which messages fit."""
 
+from typing import Any
+
 import click
 
 from simlet.cli.database import now_ms, read, write
@@ -8,6 +10,7 @@ from simlet.cli.person import by_option, person
 from simlet.domain.ids import format_service_code
 from simlet.domain.service import Category, Prices, Rules, Service, Terms
 from simlet.flows import browse, manage_services
+from simlet.flows.manage_services import ServiceChange
 
 _COLUMNS = {
     "code": "SERVICE",
@@ -46,7 +49,9 @@ def service() -> None:
 @click.option(
     "--price-distributor", type=int, metavar="ĐỒNG", help="Another price for distributors."
 )
-@click.option("--seconds", required=True, type=int, metavar="N", help="How long it is waited.")
+@click.option(
+    "--seconds", required=True, type=int, metavar="N", help="How long a rental waits for its code."
+)
 @click.option("--catch-all", is_flag=True, help="Any message fits; needs a line of its own.")
 @click.option("--sender", "senders", multiple=True, metavar="NAME", help="A sender that fits.")
 @click.option("--text", "texts", multiple=True, metavar="PATTERN", help="A text that fits (RE2).")
@@ -174,29 +179,73 @@ def list_services(output: Output) -> None:
 
 @service.command()
 @_service_id
-@click.option("--cancel-after", type=int, metavar="N", help="Seconds before a dealer may cancel.")
-@click.option("--extend-by", type=int, metavar="N", help="Seconds of an extension; 0 for none.")
+@click.option("--name", metavar="TEXT", help="As dealers see it.")
+@click.option("--price", type=int, metavar="ĐỒNG", help="Of one rental, for all tiers.")
+@click.option("--price-member", type=int, metavar="ĐỒNG", help="Another price for members.")
+@click.option("--price-dealer", type=int, metavar="ĐỒNG", help="Another price for dealers.")
+@click.option(
+    "--price-distributor", type=int, metavar="ĐỒNG", help="Another price for distributors."
+)
+@click.option("--seconds", "waiting_s", type=int, metavar="N", help="How long a rental waits.")
+@click.option(
+    "--sender", "senders", multiple=True, metavar="NAME", help="The senders that fit from now on."
+)
+@click.option("--no-senders", is_flag=True, help="No sender fits; texts decide.")
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="PATTERN",
+    help="The texts that fit from now on (RE2).",
+)
+@click.option("--no-texts", is_flag=True, help="No pattern is asked for; senders decide.")
+@click.option(
+    "--code-pattern", metavar="PATTERN", help="Where its code stands (RE2); '' for anywhere."
+)
+@click.option(
+    "--cancel-after",
+    "cancel_after_s",
+    type=int,
+    metavar="N",
+    help="Seconds before a dealer may cancel.",
+)
+@click.option(
+    "--extend-by", "extend_s", type=int, metavar="N", help="Seconds of an extension; 0 for none."
+)
 @click.option("--extend-times", type=int, metavar="N", help="How often; 0 for never.")
 @json_option
 def change(
     output: Output,
     service_id: int,
-    cancel_after: int | None,
-    extend_by: int | None,
-    extend_times: int | None,
+    price: int | None,
+    senders: tuple[str, ...],
+    no_senders: bool,
+    texts: tuple[str, ...],
+    no_texts: bool,
+    **others: Any,
 ) -> None:
-    """Change when rentals of a service may be cancelled, and how they may be extended."""
-    if (cancel_after, extend_by, extend_times) == (None, None, None):
-        raise click.UsageError("Nothing is to be changed: give an option.")
-    terms = write(
-        manage_services.change_terms,
-        service_id,
-        now_ms(),
-        cancel_after_s=cancel_after,
-        extend_s=extend_by,
-        extend_times=extend_times,
+    """Change what is given, and leave the rest of a service as it is.
+
+    Prices and the waiting time are those of later rentals; the rest holds for waiting ones, too.
+    """
+    for tier in ("price_member", "price_dealer", "price_distributor"):
+        own = others.pop(tier)
+        others[f"{tier}_dong"] = price if own is None else own
+    wanted = ServiceChange(
+        senders=_replaced(senders, no_senders, "--sender"),
+        texts=_replaced(texts, no_texts, "--text"),
+        **others,
     )
-    output.say(f"Service {service_id} is changed.", {"id": service_id, **_terms_facts(terms)})
+    if wanted == ServiceChange():
+        raise click.UsageError("Nothing is to be changed: give an option.")
+    changed = write(manage_services.change_service, service_id, wanted, now_ms())
+    output.say(f"Service {service_id} is changed.", _facts(changed))
+
+
+def _replaced(given: tuple[str, ...], none: bool, option: str) -> tuple[str, ...] | None:
+    if given and none:
+        raise click.UsageError(f"Give {option}, or --no-{option.removeprefix('--')}s.")
+    return given if given or none else None
 
 
 @service.command()

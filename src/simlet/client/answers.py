@@ -114,7 +114,7 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="object", tag="messag
 
 
 class Posting(Struct, frozen=True, kw_only=True, tag_field="object", tag="posting"):
-    """One movement of money: `credit`, `hold`, `settle` or `release`."""
+    """One movement of money: `credit`, `debit`, `hold`, `settle` or `release`."""
 
     id: int
     kind: str

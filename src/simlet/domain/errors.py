@@ -313,6 +313,18 @@ CREDIT_REUSED = _entry(
     "This reference was used before, with another amount or account.",
     "Use a new reference for each credit.",
 )
+DEBIT_REUSED = _entry(
+    "debit_reused",
+    Kind.CONFLICT,
+    "This reference was used before, with another amount or account.",
+    "Use a new reference for each debit.",
+)
+BALANCE_TOO_LOW = _entry(
+    "balance_too_low",
+    Kind.FUNDS,
+    "The available balance is below the amount.",
+    "Debit at most what is available; what waiting rentals hold cannot be taken.",
+)
 RENTAL_CLOSED = _entry(
     "rental_closed",
     Kind.CONFLICT,

@@ -17,6 +17,7 @@ class EventKind(Enum):
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - a kind, not a secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     BALANCE_CREDITED = "balance.credited"
+    BALANCE_DEBITED = "balance.debited"
     RENTAL_WAITING = "rental.waiting"
     RENTAL_RECEIVED = "rental.received"
     RENTAL_EXPIRED = "rental.expired"
@@ -77,6 +78,7 @@ DEALER_EVENTS: frozenset[EventKind] = frozenset(
         EventKind.RENTAL_EXTENDED,
         EventKind.MESSAGE_KEPT,
         EventKind.BALANCE_CREDITED,
+        EventKind.BALANCE_DEBITED,
         EventKind.REQUEST_QUEUED,
         EventKind.REQUEST_FILLED,
         EventKind.REQUEST_REFUSED,

@@ -1,7 +1,7 @@
 """The books: double entry, in whole đồng.
 
 Every movement is a posting from one book account to another. `world` is where top-ups come from
-and so goes below zero; an account's `available` never does. The reference of a posting is unique:
+and what is taken back goes to, so it is below zero; an account's `available` never is. The reference of a posting is unique:
 a rental has one hold, and one close, which is a settle or a release.
 """
 
@@ -16,6 +16,7 @@ class PostingKind(Enum):
     """Why money moved."""
 
     CREDIT = "credit"
+    DEBIT = "debit"
     HOLD = "hold"
     SETTLE = "settle"
     RELEASE = "release"
@@ -52,6 +53,21 @@ def credit(account_id: int, amount_dong: int, reference: str, reason: str, at_ms
         PostingKind.CREDIT,
         WORLD,
         available(account_id),
+        amount_dong,
+        account_id,
+        None,
+        reason,
+        at_ms,
+    )
+
+
+def debit(account_id: int, amount_dong: int, reference: str, reason: str, at_ms: int) -> Posting:
+    """Money of an account back to the outside: a credit that was wrong, or a payout."""
+    return Posting(
+        f"debit:{reference}",
+        PostingKind.DEBIT,
+        available(account_id),
+        WORLD,
         amount_dong,
         account_id,
         None,

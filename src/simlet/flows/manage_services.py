@@ -3,14 +3,19 @@
 Why it was opened is recorded.
 """
 
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
 from simlet.domain.errors import SERVICE_EXISTS, SERVICE_UNKNOWN, Refused, invalid
 from simlet.domain.events import Event, EventKind
 from simlet.domain.ids import parse_store
 from simlet.domain.patterns import compile_code_pattern, compile_pattern
 from simlet.domain.principal import check_person
-from simlet.domain.service import Service, Terms
+from simlet.domain.service import Prices, Rules, Service, Terms
 from simlet.store import events, services, stock
 from simlet.store.sql import Tx
+
+T = TypeVar("T")
 
 MAX_SERVICE_ID = 999_999_999
 MAX_PRICE_DONG = 10**9
@@ -72,40 +77,90 @@ def _check_rules(service: Service) -> None:
         compile_code_pattern(rules.code_pattern)
 
 
-def change_terms(
-    tx: Tx,
-    service_id: int,
-    now_ms: int,
-    *,
-    cancel_after_s: int | None = None,
-    extend_s: int | None = None,
-    extend_times: int | None = None,
-) -> Terms:
-    """Changes what dealers may do with rentals of a service; None leaves a part as it is.
+@dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """What is to be changed of a service; None leaves a part as it is.
 
-    It holds at once, for rentals that wait as well.
+    Attributes:
+        code_pattern: an empty text takes the service's own pattern away.
+    """
+
+    name: str | None = None
+    price_member_dong: int | None = None
+    price_dealer_dong: int | None = None
+    price_distributor_dong: int | None = None
+    waiting_s: int | None = None
+    senders: tuple[str, ...] | None = None
+    texts: tuple[str, ...] | None = None
+    code_pattern: str | None = None
+    cancel_after_s: int | None = None
+    extend_s: int | None = None
+    extend_times: int | None = None
+
+    def made_to(self, service: Service) -> Service:
+        """The service as it will be."""
+        prices, rules, terms = service.prices, service.rules, service.terms
+        pattern = _or(self.code_pattern, rules.code_pattern)
+        return replace(
+            service,
+            name=_or(self.name, service.name),
+            prices=Prices(
+                _or(self.price_member_dong, prices.member_dong),
+                _or(self.price_dealer_dong, prices.dealer_dong),
+                _or(self.price_distributor_dong, prices.distributor_dong),
+            ),
+            waiting_s=_or(self.waiting_s, service.waiting_s),
+            rules=Rules(
+                _or(self.senders, rules.senders),
+                _or(self.texts, rules.texts),
+                rules.catch_all,
+                pattern or None,
+            ),
+            terms=Terms(
+                _or(self.cancel_after_s, terms.cancel_after_s),
+                _or(self.extend_s, terms.extend_s),
+                _or(self.extend_times, terms.extend_times),
+            ),
+        )
+
+
+def _or(new: T | None, before: T) -> T:
+    return before if new is None else new
+
+
+def change_service(tx: Tx, service_id: int, change: ServiceChange, now_ms: int) -> Service:
+    """Changes a service; gives it as it is then.
+
+    A new price and a new waiting time are those of later rentals. Rules and terms hold at once, for
+    rentals that wait as well.
 
     Raises:
-        Refused: INVALID, SERVICE_UNKNOWN.
+        Refused: INVALID, PATTERN_REFUSED, SERVICE_UNKNOWN.
     """
-    before = _service(tx, service_id).terms
-    terms = Terms(
-        before.cancel_after_s if cancel_after_s is None else cancel_after_s,
-        before.extend_s if extend_s is None else extend_s,
-        before.extend_times if extend_times is None else extend_times,
-    )
-    _check_terms(terms)
-    services.set_terms(tx, service_id, terms)
-    _tell(
-        tx,
-        EventKind.SERVICE_CHANGED,
-        service_id,
-        now_ms,
-        cancel_after_s=terms.cancel_after_s,
-        extend_s=terms.extend_s,
-        extend_times=terms.extend_times,
-    )
-    return terms
+    before = _service(tx, service_id)
+    changed = change.made_to(before)
+    _check(changed)
+    services.change_service(tx, changed)
+    facts = _facts(before)
+    data = {name: value for name, value in _facts(changed).items() if value != facts[name]}
+    if changed.rules != before.rules:
+        data["rules_changed"] = True
+    _tell(tx, EventKind.SERVICE_CHANGED, service_id, now_ms, **data)
+    return changed
+
+
+def _facts(service: Service) -> dict[str, str | int]:
+    """What an event tells of a service that was changed."""
+    return {
+        "name": service.name,
+        "price_member_dong": service.prices.member_dong,
+        "price_dealer_dong": service.prices.dealer_dong,
+        "price_distributor_dong": service.prices.distributor_dong,
+        "waiting_s": service.waiting_s,
+        "cancel_after_s": service.terms.cancel_after_s,
+        "extend_s": service.terms.extend_s,
+        "extend_times": service.terms.extend_times,
+    }
 
 
 def pause_service(tx: Tx, service_id: int, *, paused: bool, now_ms: int) -> None:

@@ -36,7 +36,9 @@ _RELEASE = Sql(
     "UPDATE accounts SET available_dong = available_dong + :price_dong, "
     "held_dong = held_dong - :price_dong, waiting_count = waiting_count - 1 WHERE id = :id"
 )
-_CREDIT = Sql("UPDATE accounts SET available_dong = available_dong + :amount_dong WHERE id = :id")
+_CHANGE_AVAILABLE = Sql(
+    "UPDATE accounts SET available_dong = available_dong + :amount_dong WHERE id = :id"
+)
 _ADD_TOKEN = Sql(
     "INSERT INTO tokens (account_id, token_hash, created_at_ms) "
     "VALUES (:account_id, :token_hash, :now_ms)"
@@ -117,9 +119,9 @@ def release_price(tx: Tx, account_id: int, price_dong: int) -> None:
     tx.run(_RELEASE, id=account_id, price_dong=price_dong)
 
 
-def credit_amount(tx: Tx, account_id: int, amount_dong: int) -> None:
-    """Adds an amount to available."""
-    tx.run(_CREDIT, id=account_id, amount_dong=amount_dong)
+def change_available(tx: Tx, account_id: int, change_dong: int) -> None:
+    """Adds an amount to what is available; below 0 it takes it away."""
+    tx.run(_CHANGE_AVAILABLE, id=account_id, amount_dong=change_dong)
 
 
 def add_token(tx: Tx, account_id: int, token_hash: bytes, now_ms: int) -> None:

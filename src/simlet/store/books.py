@@ -38,6 +38,7 @@ _MISDIRECTED = Sql(
     "'account:' || CAST(account_id AS TEXT) || :available_end AS available, "
     "'account:' || CAST(account_id AS TEXT) || :held_end AS held FROM postings) sides "
     "WHERE NOT CASE kind WHEN 'credit' THEN source = :world AND target = available "
+    "WHEN 'debit' THEN source = available AND target = :world "
     "WHEN 'hold' THEN source = available AND target = held "
     "WHEN 'settle' THEN source = held AND target = :revenue "
     "WHEN 'release' THEN source = held AND target = available ELSE FALSE END "

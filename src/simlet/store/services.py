@@ -7,7 +7,7 @@ import msgspec
 
 from simlet.domain.matching import sender_keys
 from simlet.domain.service import Category, Prices, Rules, Service, Terms
-from simlet.store.sql import Row, Sql, Tx
+from simlet.store.sql import Row, Sql, Tx, texts_array
 
 FIELDS = (
     "s.id, s.store, s.name, s.price_member_dong, s.price_dealer_dong, s.price_distributor_dong, "
@@ -25,8 +25,11 @@ _ADD = Sql(
     ":catch_all, :senders, :sender_keys, :texts, :code_pattern, :category, :paused, :now_ms, "
     ":cancel_after_s, :extend_s, :extend_times)"
 )
-_SET_TERMS = Sql(
-    "UPDATE services SET cancel_after_s = :cancel_after_s, extend_s = :extend_s, "
+_CHANGE = Sql(
+    "UPDATE services SET name = :name, price_member_dong = :price_member_dong, "
+    "price_dealer_dong = :price_dealer_dong, price_distributor_dong = :price_distributor_dong, "
+    "waiting_s = :waiting_s, senders = :senders, sender_keys = :sender_keys, texts = :texts, "
+    "code_pattern = :code_pattern, cancel_after_s = :cancel_after_s, extend_s = :extend_s, "
     "extend_times = :extend_times WHERE id = :id"
 )
 _COUNT_QUEUED = Sql("UPDATE services SET queued_count = queued_count + :added WHERE id = :id")
@@ -79,39 +82,39 @@ def all_services(tx: Tx) -> list[Service]:
 
 def add_service(tx: Tx, service: Service, now_ms: int) -> None:
     """Adds a service, not opened."""
-    rules = service.rules
     tx.run(
         _ADD,
-        id=service.id,
         store=service.store,
-        name=service.name,
-        price_member_dong=service.prices.member_dong,
-        price_dealer_dong=service.prices.dealer_dong,
-        price_distributor_dong=service.prices.distributor_dong,
-        waiting_s=service.waiting_s,
-        catch_all=rules.catch_all,
-        senders=msgspec.json.encode(rules.senders).decode(),
-        sender_keys=sender_keys(rules.senders),
-        texts=msgspec.json.encode(rules.texts).decode(),
-        code_pattern=rules.code_pattern,
+        catch_all=service.rules.catch_all,
         category=service.category.value,
         paused=service.paused,
         now_ms=now_ms,
-        **_terms(service.terms),
+        **_changeable(service),
     )
 
 
-def _terms(terms: Terms) -> dict[str, int]:
+def change_service(tx: Tx, service: Service) -> None:
+    """Changes all of a service that may change but its state."""
+    tx.run(_CHANGE, **_changeable(service))
+
+
+def _changeable(service: Service) -> dict[str, Any]:
+    rules, terms = service.rules, service.terms
     return {
+        "id": service.id,
+        "name": service.name,
+        "price_member_dong": service.prices.member_dong,
+        "price_dealer_dong": service.prices.dealer_dong,
+        "price_distributor_dong": service.prices.distributor_dong,
+        "waiting_s": service.waiting_s,
+        "senders": texts_array(rules.senders),
+        "sender_keys": sender_keys(rules.senders),
+        "texts": texts_array(rules.texts),
+        "code_pattern": rules.code_pattern,
         "cancel_after_s": terms.cancel_after_s,
         "extend_s": terms.extend_s,
         "extend_times": terms.extend_times,
     }
-
-
-def set_terms(tx: Tx, service_id: int, terms: Terms) -> None:
-    """Changes what may be done with rentals of a service; those that wait follow at once."""
-    tx.run(_SET_TERMS, id=service_id, **_terms(terms))
 
 
 def count_queued(tx: Tx, service_id: int, added: int) -> None:

@@ -119,10 +119,10 @@ class Posting(Struct, tag_field="object", tag="posting", frozen=True):
     """A movement of money in the books of the account."""
 
     id: Id
-    kind: Literal["credit", "hold", "settle", "release"]
+    kind: Literal["credit", "debit", "hold", "settle", "release"]
     amount_dong: Dong
     source: Literal["world", "available", "held"]
-    target: Literal["available", "held", "revenue"]
+    target: Literal["available", "held", "revenue", "world"]
     rental_id: Id | None
     reference: str
     reason: str | None

@@ -32,6 +32,7 @@ _DONG = "_dong"
 
 _SIDES: dict[PostingKind, tuple[Any, Any]] = {
     PostingKind.CREDIT: ("world", "available"),
+    PostingKind.DEBIT: ("available", "world"),
     PostingKind.HOLD: ("available", "held"),
     PostingKind.SETTLE: ("held", "revenue"),
     PostingKind.RELEASE: ("held", "available"),
