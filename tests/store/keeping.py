@@ -43,9 +43,15 @@ def pragma(tx: Tx, name: str) -> Any:
 
 @asynccontextmanager
 async def opened(
-    url: str, *, group_limit: int = 256, busy_timeout_s: float = 20
+    url: str, *, group_limit: int = 256, busy_timeout_s: float = 20, pool_size: int = 4
 ) -> AsyncIterator[Database]:
-    db = open_database(url, readers=2, group_limit=group_limit, busy_timeout_s=busy_timeout_s)
+    db = open_database(
+        url,
+        readers=2,
+        group_limit=group_limit,
+        busy_timeout_s=busy_timeout_s,
+        pool_size=pool_size,
+    )
     try:
         yield db
     finally:

@@ -1,4 +1,4 @@
-"""Checkpoints: who brings the WAL over when, what it must never cost, and how it ends."""
+"""Checkpoints: who brings the WAL over when, with and without the thread, and how it ends."""
 
 import asyncio
 import os
@@ -7,19 +7,17 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 import pytest
-from structlog.testing import capture_logs
 
 from simlet.store import sqlite_checkpoint
 from simlet.store.database import open_database
 from simlet.store.sql import Call, DatabaseFault
-from simlet.store.sqlite_checkpoint import Checkpoints
 from simlet.store.sqlite_file import connect
 from simlet.store.sqlite_group import GroupWriter
 from simlet.testing.gate import Gate
@@ -218,62 +216,6 @@ def test_who_reads_for_long_lets_the_wal_grow_no_longer_than_that(
 
 
 # ----------------------------------------------------------------------- what was committed stays
-
-
-class Unwell:
-    """A connection whose checkpoints fail, each for a reason of its own."""
-
-    def __init__(self, *faults: Exception) -> None:
-        self._faults = faults
-        self.tries = 0
-
-    def set_wal_hook(self, hook: Callable[[Any, str, int], int]) -> None:
-        self._hook = hook
-
-    def commit(self, pages: int) -> None:
-        self._hook(self, "main", pages)
-
-    def wal_checkpoint(self) -> None:
-        self.tries += 1
-        raise self._faults[self.tries - 1]
-
-
-@pytest.mark.parametrize(
-    "fault", [apsw.BusyError(), apsw.FullError(), apsw.IOError(), MemoryError()]
-)
-def test_a_checkpoint_that_fails_is_no_fault_of_the_commit(fault: Exception, file: Path) -> None:
-    connection: Any = Unwell(fault, fault)
-    checkpoints = Checkpoints(file, connection)
-    for pages in (LIMIT_PAGES, LIMIT_PAGES + 1):
-        connection.commit(pages)
-        checkpoints.after_commit()
-    checkpoints.close()
-    assert connection.tries == 2
-
-
-@pytest.mark.parametrize(
-    ("faults", "told"),
-    [
-        ([apsw.BusyError("locked")] * 3, []),
-        ([apsw.IOError("disk")] * 3, ["disk"]),
-        ([MemoryError()], ["MemoryError"]),
-        (
-            [apsw.IOError("disk"), apsw.FullError("full"), apsw.IOError("disk")],
-            ["disk", "full", "disk"],
-        ),
-    ],
-)
-def test_why_a_checkpoint_fails_is_told_once_until_it_is_another_reason(
-    file: Path, faults: list[Exception], told: list[str]
-) -> None:
-    connection: Any = Unwell(*faults)
-    checkpoints = Checkpoints(file, connection)
-    with capture_logs() as logs:
-        for pages in range(len(faults)):
-            connection.commit(LIMIT_PAGES + pages)
-            checkpoints.after_commit()
-    checkpoints.close()
-    assert [one["error"] for one in logs] == told
 
 
 def test_a_thread_that_could_not_open_the_database_tries_again(

@@ -1,4 +1,4 @@
-"""Opening a file of SQLite: what is no database, and which releases are refused."""
+"""Opening a file of SQLite: where it is, what is no database, which releases are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +9,15 @@ import pytest
 from simlet.store.database import open_database
 from simlet.store.migrate import migrate
 from simlet.store.sql import DatabaseFault
-from simlet.store.sqlite_file import has_wal_reset_bug, sqlite_release
+from simlet.store.sqlite_file import has_wal_reset_bug, sqlite_path, sqlite_release
 
 pytestmark = pytest.mark.anyio
+
+
+def test_the_path_of_an_address_is_what_stands_behind_three_slashes() -> None:
+    assert sqlite_path("sqlite:////var/lib/simlet.db") == Path("/var/lib/simlet.db")
+    assert sqlite_path("sqlite:///simlet.db") == Path("simlet.db")
+    assert sqlite_path("postgresql://host/simlet") is None
 
 
 async def test_a_file_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
