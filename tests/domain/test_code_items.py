@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simlet.domain.code_items import read_items
-from simlet.domain.code_numbers import Items
+from simlet.domain.code_numbers import DOUBT_OF_HOTLINE, Items
+from simlet.domain.code_roles import Role
 from simlet.domain.code_text import blank_out, clean, fold
-from simlet.domain.code_words import Role
 
 
 def items_of(text: str) -> Items:
@@ -65,6 +65,20 @@ def test_the_key_of_a_thing_is_one_name_of_another_number(name: str) -> None:
 def test_a_stop_inside_of_a_reference_ends_no_sentence() -> None:
     assert (Role.END, ".") not in roles_of("cho MBVCB.5829301")
     assert (Role.END, ".") in roles_of("cho MBVCB. 5829301")
+
+
+@pytest.mark.parametrize("money", ["4829,50р", "482913元", "482913 руб", "482913원"])
+def test_a_number_in_front_of_a_currency_of_another_script_is_a_sum(money: str) -> None:
+    assert not items_of(money).numbers
+
+
+def test_a_word_that_starts_like_a_currency_leaves_the_number_in_front_of_it() -> None:
+    assert len(items_of("482913원하지 않으면").numbers) == 1
+
+
+@pytest.mark.parametrize("number", ["1800-0000", "1588-1234"])
+def test_a_grouped_hotline_is_doubted_once(number: str) -> None:
+    assert [each.doubt for each in items_of(number).numbers.values()] == [DOUBT_OF_HOTLINE]
 
 
 @given(st.text(st.sampled_from("aăạđmãx019 .,-:/\n零一二код'#")))

@@ -79,3 +79,24 @@ def test_a_hotline_behind_a_warning_is_no_code() -> None:
     assert judge("Never share your code - 1900 1234") is None
     assert judge("Never share your code - 1588-1234") is None
     assert judge("Your code - 1900 1234") == "19001234"
+
+
+def test_a_number_that_is_said_to_be_another_one_is_no_code() -> None:
+    assert judge("Ma PIN da bi khoa. Ma PUK cua SIM la 48291034") is None
+    assert judge("Nhap ma OTP de tiep tuc. Ma don hang cua chi Lan la 482913") is None
+    assert judge("Login code required. Your account number for login is 482913.") is None
+
+
+def test_the_name_of_another_number_far_in_front_says_nothing() -> None:
+    assert judge("Nhap ma OTP. Phi hien tren man hinh chinh bay gio la 482913") == "482913"
+
+
+def test_a_code_that_was_refused_is_no_code() -> None:
+    assert judge("Ban da nhap sai OTP 4829") is None
+    assert judge("Your OTP 4829 was not accepted") is None
+    assert judge("Sai OTP 4829, ma moi la 7712") == "7712"
+
+
+def test_a_word_for_codes_behind_it_is_tells_of_the_number_in_a_warning() -> None:
+    assert judge("Don't share 123456 with anyone, it is your Acme code") == "123456"
+    assert judge("Don't share 123456 with anyone, not even a code") is None

@@ -1,5 +1,7 @@
 """Digits that a text spells out are one number."""
 
+import pytest
+
 from simlet.domain.code_items import read_items
 from simlet.domain.code_numbers import Items
 from simlet.domain.code_text import blank_out, clean, fold
@@ -39,3 +41,40 @@ def test_two_spelled_digits_are_no_number() -> None:
 
 def test_three_spelled_digits_are_too_few() -> None:
     assert values_of("one two three days") == []
+
+
+@pytest.mark.parametrize(
+    "again", ["một lần nữa", "one more time", "una vez más", "mais uma vez", "bir kez daha"]
+)
+def test_words_for_once_more_say_no_digit(again: str) -> None:
+    assert values_of(f"bốn tám hai một {again}") == ["4821"]
+
+
+@pytest.mark.parametrize("unit", ["phút", "giây", "lần", "minutes", "times", "минут"])
+def test_a_spelled_digit_that_counts_something_is_none_of_the_code(unit: str) -> None:
+    assert values_of(f"bốn tám hai một, năm {unit}") == ["4821"]
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    [
+        "bốn tám ờ hai một",
+        "bốn ừm tám ừm hai một",
+        "four eight uh two one",
+        "four um eight um two one",
+        "er four er eight er two er one er",
+    ],
+)
+def test_sounds_of_hesitation_say_no_digit_and_part_none(spoken: str) -> None:
+    assert values_of(spoken) == ["4821"]
+
+
+def test_a_sound_of_one_language_is_a_digit_among_those_of_another() -> None:
+    assert values_of("four o two one") == ["4021"]
+    assert values_of("quatro um dois tres") == ["4123"]
+
+
+def test_sau_without_its_accent_is_six_only_in_a_text_without_accents() -> None:
+    assert values_of("bốn tám hai một sau tiếng bíp") == ["4821"]
+    assert values_of("bốn tám hai một sáu") == ["48216"]
+    assert values_of("bon tam hai mot sau") == ["48216"]

@@ -79,6 +79,9 @@ def test_what_is_blanked_out_does_not_hang_on_a_sign_of_an_address(text: str) ->
         "https://simlet.vn/a?b=1",
         "simlet.vn/482913",
         "a.b@simlet.vn",
+        "hd_2026_0391.pdf",
+        "hop-dong.2026.docx",
+        "0391_2026.jpg",
     ],
 )
 def test_what_has_a_shape_of_its_own_is_blanked_out_in_full(shape: str) -> None:
@@ -88,7 +91,10 @@ def test_what_has_a_shape_of_its_own_is_blanked_out_in_full(shape: str) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    [*("482913", "482-913", "2.9.4.0.1.6", "123.456"), *("a482913", "7h2-9kq", "482913/5p")],
+    [
+        *("482913", "482-913", "2.9.4.0.1.6", "123.456"),
+        *("a482913", "7h2-9kq", "482913/5p", "482913.zip"),
+    ],
 )
 def test_a_number_that_could_be_a_code_is_left(number: str) -> None:
     text = f"ma {number} la"
@@ -99,3 +105,14 @@ def test_a_long_dash_parts_a_number_from_words_and_joins_groups_of_digits() -> N
     assert clean("hoạt\u2013482913\u2014hết") == "hoạt - 482913 - hết"
     assert clean("482\u2013913") == "482-913"
     assert clean("G\u2013482913") == "G-482913"
+
+
+@pytest.mark.parametrize(
+    "mark", ["\uff0c", "\u3001", "\u3002", "\u060c", "\u061b", "\u0964", "\u06d4"]
+)
+def test_a_stop_or_a_comma_of_another_script_parts_numbers_without_a_blank(mark: str) -> None:
+    assert clean(f"482 913{mark}10") in {"482 913, 10", "482 913. 10"}
+
+
+def test_a_comma_of_full_width_parts_the_words_of_a_latin_text() -> None:
+    assert clean("OTP 482 913\uff0c10 ph\u00fat") == "OTP 482 913, 10 ph\u00fat"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from simlet.domain.code_words import SCRIPT_PHRASE, SCRIPT_ROLE, Role, role_by_form, role_of
+from simlet.domain.code_roles import Role
+from simlet.domain.code_words import SCRIPT_PHRASE, SCRIPT_ROLE, role_by_form, role_of
 
 
 @pytest.mark.parametrize("phrase", sorted(SCRIPT_ROLE))

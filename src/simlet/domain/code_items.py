@@ -20,20 +20,16 @@ from simlet.domain.code_numbers import (
     doubt_of_key,
     said_once,
 )
+from simlet.domain.code_roles import LABELS, Role
 from simlet.domain.code_spelled import join_spelled
 from simlet.domain.code_text import BLANK
+from simlet.domain.code_units import DIGIT_OF, QUANTITY, SUM_BEHIND, UNIT_BEHIND
 from simlet.domain.code_words import (
     ABBREVIATION_CHARS,
-    DIGIT_OF,
-    LABELS,
     PHRASES,
-    QUANTITY,
     SCRIPT_PHRASE,
     SCRIPT_ROLE,
-    SUM_BEHIND,
-    UNIT_BEHIND,
     Phrase,
-    Role,
     role_by_form,
     role_of,
 )
@@ -137,7 +133,7 @@ class _Reader:
                 add((known.role, word, start))
             else:
                 taken = at + self._phrase(known, words, starts, at)
-        return join_spelled(self.items, self.folded)
+        return join_spelled(self.items, self.shown, self.folded)
 
     def _phrase(self, known: Phrase, words: list[str], starts: list[int], at: int) -> int:
         """Takes the longest phrase that starts with a known word; how many words it took."""
@@ -268,7 +264,9 @@ class _Reader:
             like_a_sum = between in ".," and min(sizes) > 1
             like_a_hotline = _GROUPED_HOTLINE.fullmatch(self.folded, start, end)
             doubt = _DOUBT_OF_SUM if like_a_sum else 0
-            self._one(start, end, value, DOUBT_OF_HOTLINE if like_a_hotline else doubt)
+            if like_a_hotline and not doubt_of(value):  # which no number is twice
+                doubt = DOUBT_OF_HOTLINE
+            self._one(start, end, value, doubt)
         elif between == " " and len(joined) < PHONE_DIGITS and len(set(sizes)) > 1:
             for each in _rows(groups):
                 self._groups(each)

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from simlet.domain.code_numbers import DOUBT_OF_HOTLINE, MIN_DIGITS, Items
-from simlet.domain.code_words import LABELS, Role
+from simlet.domain.code_roles import LABELS, Role
 
 # How the claims of numbers are counted: see _Judge.
 _ENOUGH = 4
@@ -72,6 +72,7 @@ class _Walk:
     words: int = 0
     passed: bool = False  # another number
     taken: bool = False  # … that has the name for itself
+    otherwise: bool = False  # is says that the number is another one: mã PUK của SIM là
 
     @property
     def bare(self) -> bool:
@@ -134,7 +135,7 @@ class _Judge:
             else:
                 acted = self._acted(at) if role is _ACT else 0
                 self._step(walk, back)
-        return acted
+        return _RULED_OUT if walk.otherwise else acted
 
     def _step(self, walk: _Walk, back: int) -> None:
         role = self.roles[back]
@@ -145,6 +146,11 @@ class _Judge:
             walk.words += 0 if walk.link else _NEAR_WORDS + self._is_for(back)
         elif role not in _SEEN_THROUGH:
             walk.words += 1
+            walk.otherwise = walk.otherwise or (role is Role.OTHER and self._is_said(walk))
+
+    def _is_said(self, walk: _Walk) -> bool:
+        """Whether what is passed is what is tells of: near, and no other number between."""
+        return walk.link is _LINK and not walk.passed and walk.words <= _NEAR_WORDS
 
     def _is_for(self, at: int) -> bool:
         """Whether an item says that what follows is what the code is for."""
@@ -346,8 +352,10 @@ class _Judge:
         return self._this(at) or self._said(self._sentence(at)).isdisjoint(_UNTOLD)
 
     def _this(self, at: int) -> bool:
-        """Whether the word stands beside a this: this code, mã này."""
-        return Role.THIS in self.roles[max(0, at - 1) : at + 2]
+        """Whether the word stands beside a this (this code, mã này), or behind it is."""
+        return Role.THIS in self.roles[max(0, at - 1) : at + 2] or any(
+            word in _IT_IS for _, word, _ in self.rows[max(0, at - _NEAR_WORDS) : at]
+        )
 
     def _alone(self, at: int) -> bool:
         return (at == 0 or self.roles[at - 1] in _BREAKS) and self._ends(at)

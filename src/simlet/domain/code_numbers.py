@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-from simlet.domain.code_words import KEY_START, Role
+from simlet.domain.code_roles import Role
+from simlet.domain.code_tables import pattern_of
 
 MIN_DIGITS = 4  # the fewest that make a code
 USUAL_DIGITS = 8
@@ -16,6 +17,12 @@ TELLING_STARTS = ("18", "19", "20")  # of hotlines, years and days
 _PHONE = re.compile("0[1-9][0-9]{8}")
 _HOTLINE = re.compile("1[89]00[0-9]{4,6}")
 _YEAR_OR_DAY = re.compile("(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01]))?")
+# How vouchers, and the keys of customers, orders and contracts, start.
+_KEY_STARTS = """
+giam giamgia uudai qua tang banmoi tet noel xmas sale off deal flash mega free freeship ship hot
+vip new newbie hello welcome save promo voucher kh hd dh gd sv nv hs pe inv ord
+"""
+_KEY_START = re.compile(pattern_of(_KEY_STARTS.split()))
 _KEY = re.compile("([a-z]{2,})[0-9]+k?")
 _NAME_WITH_NUMBER = re.compile(r"[A-Z][a-z]{1,9}[0-9]")
 
@@ -68,7 +75,7 @@ def doubt_of_key(value: str) -> int:
         return 3
     if match is None:
         return 0
-    return NEVER if KEY_START.fullmatch(match.group(1)) else 1
+    return NEVER if _KEY_START.fullmatch(match.group(1)) else 1
 
 
 def said_once(value: str) -> str:

@@ -1,18 +1,34 @@
 """Digits that a text spells out, as a voice does, read as one number."""
 
 from simlet.domain.code_numbers import MIN_DIGITS, Items, Number, doubt_of, said_once
-from simlet.domain.code_words import DIGIT_OF, REPEATS, Role
+from simlet.domain.code_roles import Role
+from simlet.domain.code_units import DIGIT_OF, REPEATS
 
 _SPELLED_WORDS = 3
 _BETWEEN_SPELLED = {Role.COMMA, Role.END, Role.LINE, Role.COLON, Role.MARK}
+# Behind a digit: it counts these, and is none of the code.
+_COUNTED = frozenset({
+    *("phut", "giay", "lan", "minute", "minutes", "second", "seconds", "hour", "hours", "times"),
+    *("minuten", "sekunden", "minutos", "segundos", "menit", "detik", "dakika", "saniye"),
+    *("минут", "минуты"),
+})  # fmt: skip
+# What a voice says while it thinks.
+_HESITATIONS = frozenset({"uh", "er", "erm", "hm", "hmm"})
+# These are digits among digits of their language, and sounds like ờ and ừm elsewhere.
+_DIGIT_AMONG = {
+    "o": {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine"},
+    "um": {"dois", "duas", "tres", "quatro", "cinco", "seis", "sete", "oito", "nove"},
+}
+_AFTER = "sau"
 
 
-def join_spelled(items: Items, folded: str) -> Items:
+def join_spelled(items: Items, shown: str, folded: str) -> Items:
     """Turns four or more digits that are spelled out (không năm chín …) into one number.
 
     Args:
         items: of the whole text.
-        folded: the text that they were read from.
+        shown: the clean text.
+        folded: the text that they were read from, of the same length.
 
     Returns:
         The items with such numbers; the same ones where there are none.
@@ -20,16 +36,39 @@ def join_spelled(items: Items, folded: str) -> Items:
     if sum(word in DIGIT_OF for _, word, _ in items.rows) < _SPELLED_WORDS:
         return items
     joined = Items()
-    run: list[int] = []  # places of the digits, and of the marks between them
+    sounds = _sounds_of(items)
+    run: list[int] = []  # places of the digits, and of what may stand between them
+    after = _places_of_after(items, shown)
     for at, (role, word, _) in enumerate(items.rows):
-        if _spelled(word) or (run and role in _BETWEEN_SPELLED):
+        between = role in _BETWEEN_SPELLED or word in sounds
+        if (run and between) or (_spelled(word) and not between and at not in after):
             run.append(at)
             continue
-        _add_spoken(joined, items, run, folded)
+        counting = [run.pop()] if run and word in _COUNTED else []
+        _add_spoken(joined, items, run, folded, sounds)
         run = []
-        _add_same(joined, items, [at])
-    _add_spoken(joined, items, run, folded)
+        _add_same(joined, items, [*counting, at])
+    _add_spoken(joined, items, run, folded, sounds)
     return joined
+
+
+def _sounds_of(items: Items) -> set[str]:
+    """The words that say nothing in a text."""
+    words = {word for _, word, _ in items.rows}
+    among = (word for word, digits in _DIGIT_AMONG.items() if words.isdisjoint(digits))
+    return {*_HESITATIONS, *among}
+
+
+def _places_of_after(items: Items, shown: str) -> set[int]:
+    """Where a text with accents says sau (after), which folds to what sáu (six) folds to."""
+    plain, accented = set(), False
+    for at, (_, word, start) in enumerate(items.rows):
+        if word in DIGIT_OF:
+            as_written = shown[start : start + len(word)].lower() == word
+            accented = accented or not as_written
+            if word == _AFTER and as_written:
+                plain.add(at)
+    return plain if accented else set()
 
 
 def _spelled(word: str) -> str:
@@ -46,10 +85,10 @@ def _add_same(joined: Items, items: Items, places: list[int]) -> None:
         joined.rows.append(items.rows[at])
 
 
-def _add_spoken(joined: Items, items: Items, run: list[int], folded: str) -> None:
+def _add_spoken(joined: Items, items: Items, run: list[int], folded: str, sounds: set[str]) -> None:
     """Adds a row of spelled digits and marks: as one number, if there are enough of them."""
     words = [items.rows[at][1] for at in run]
-    said = [_spelled(word) for word in words]
+    said = ["" if word in sounds else _spelled(word) for word in words]
     both = list(zip(words, said, strict=True))
     in_words = sum(not word[0].isdecimal() for word, digits in both if digits)
     if in_words < _SPELLED_WORDS or sum(map(bool, said)) < MIN_DIGITS:

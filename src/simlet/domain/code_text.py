@@ -10,8 +10,10 @@ import unicodedata
 
 # ----------------------------------------------------------------------------------- clean, fold
 
+# No blank need stand behind a stop or a comma of these scripts, and none stands inside a number.
 _SPECIAL = {
-    "。": ".", "।": ".", "॥": ".", "۔": ".", "។": ".", "։": ":", "、": ",", "،": ",", "؛": ",",
+    "。": ". ", "।": ". ", "॥": ". ", "۔": ". ", "។": ". ", "、": ", ", "،": ", ", "؛": ", ",
+    "։": ":",
     "؟": "?", "•": "*", "●": "*", "∙": "*", "∗": "*", "·": " ", "・": " ", "−": "-", "→": ">",
     "ـ": None, "—": "-", "’": "'", "៖": ":", "∶": ":", "ː": ":",
 }  # fmt: skip
@@ -78,7 +80,7 @@ _LONG_DASH = re.compile(
 
 def clean(text: str) -> str:
     """The text in NFKC, its digits, blanks, dashes and marks the plain ones, as written else."""
-    composed = unicodedata.normalize("NFKC", text)
+    composed = unicodedata.normalize("NFKC", text.replace("，", ", "))
     if _LATIN_TEXT.fullmatch(composed):
         return composed
     return _LONG_DASH.sub(" - ", composed).translate(_PLAIN)
@@ -112,6 +114,8 @@ _ADDRESSES = r"""
       | [a-z0-9.-]*[a-z0-9]\.
         (?: (?:com|net|org|vn|info|edu|gov)(?![a-z0-9])(?:/[^\s,()<>]*)? | [a-z]{2,6}/[^\s,()<>]*)
       | [a-z0-9._%+-]+@[a-z0-9.-]+
+      | (?![0-9]+\.)[a-z0-9._-]+\.                                          # files
+        (?:pdf|docx|xlsx?|csv|txt|jpe?g|png|zip|rar|xml|apk)(?![a-z0-9])
       | (?:rm|rp|rs|vnd|usd|eur|inr|sar|aed|php|gbp)[0-9]+(?:[.,][0-9]+)*(?![0-9a-z])
     )
 """
