@@ -272,6 +272,48 @@ def test_nobody_else_reads_what_is_in_a_spool(simlet: Simlet, hook: Hook) -> Non
     assert hook.spool.stat().st_mode & 0o077 == 0
 
 
+def test_a_message_is_put_aside_although_the_secret_is_not_there(
+    simlet: Simlet, hook: Hook
+) -> None:
+    secret = hook.secret_file.read_text("utf-8")
+    hook.secret_file.unlink()
+    assert hook.keep(simlet, "1", env=ONE).returncode == 1
+    assert hook.left() == [".json"]
+    hook.secret_file.write_text(secret, "utf-8")
+    assert hook.keep(simlet).returncode == 0
+    assert simlet.texts == [ONE["SMS_1_TEXT"]]
+
+
+_ON_A_FULL_DISK = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_what_cannot_be_put_aside_is_posted_and_leaves_nothing_behind(
+    simlet: Simlet, hook: Hook
+) -> None:
+    command = [sys.executable, "-I", "-S", "-c", _ON_A_FULL_DISK, gammu_hook.__file__]
+    command += ["--address", simlet.address, "--secret-file", str(hook.secret_file)]
+    command += ["--spool", str(hook.spool), "1"]
+    ended = subprocess.run(command, env=ONE, capture_output=True, text=True, check=False)
+    assert (ended.returncode, simlet.texts, hook.left()) == (0, [ONE["SMS_1_TEXT"]], [])
+    assert "not put aside" in ended.stderr
+
+
+@pytest.mark.parametrize("spooled", [True, False])
+def test_an_id_that_is_no_utf8_hinders_no_message(
+    simlet: Simlet, hook: Hook, spooled: bool
+) -> None:
+    name = os.fsdecode(b"IN_Caf\xe9_00.txt")
+    ended = (hook.keep if spooled else hook.run)(simlet, name, env=ONE)
+    assert ended.returncode == 0, ended.stderr
+    assert [body["ids"] for _, _, body in simlet.asked] == [["IN_Caf?_00.txt"]]
+
+
 @pytest.mark.anyio
 async def test_several_hooks_at_a_time_post_each_message_once(simlet: Simlet, hook: Hook) -> None:
     simlet.status = 503

@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def message_of(environment: Mapping[str, str], ids: list[str]) -> dict[str, Any]
         return None
     now_ns = time.time_ns()
     return {
-        "ids": ids,
+        "ids": [_clean(one) for one in ids],
         "key": f"{now_ns}-{os.getpid()}",
         "phone": _text(environment, "PHONE_ID") or "",
         "messages": [
@@ -104,11 +104,17 @@ def put_aside(folder: Path, message: Mapping[str, Any]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{message['key']}{PENDING}"
     partial = file.with_suffix(".part")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump(message, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.rename(file)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(message, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.rename(file)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
     _sync_folder(folder)
 
 
@@ -143,18 +149,29 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     message = message_of(os.environ, options.ids)
+    if options.spool is not None and message is not None:
+        # Before all else: nothing that fails behind it loses the message.
+        message = _left_after_putting_aside(options.spool, message)
     try:
         secret = options.secret_file.read_text("utf-8").strip()
-        if options.spool is not None:
-            if message is not None:
-                put_aside(options.spool, message)
-            post_all(options.address, secret, options.spool)
-        elif message is not None:
+        if message is not None:
             post(options.address, secret, message)
+        if options.spool is not None:
+            post_all(options.address, secret, options.spool)
     except (NotKeptError, OSError) as failure:
         _say(f"{failure}")
         return 1
     return 0
+
+
+def _left_after_putting_aside(folder: Path, message: dict[str, Any]) -> dict[str, Any] | None:
+    """None for a message that is on disk; else the message, which is to be posted by itself."""
+    try:
+        put_aside(folder, message)
+    except OSError as failure:
+        _say(f"not put aside: {failure}")
+        return message
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -185,7 +202,11 @@ def _count(environment: Mapping[str, str], name: str) -> int:
 def _text(environment: Mapping[str, str], name: str) -> str | None:
     """A variable without what is no UTF-8 in it: JSON could not hold that."""
     value = environment.get(name)
-    return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
+    return None if value is None else _clean(value)
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _put_aside_in(file: Path) -> dict[str, Any]:

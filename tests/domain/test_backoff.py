@@ -134,7 +134,7 @@ AT = datetime.fromtimestamp(NOW_MS / 1000 + 90, tz=UTC)
         ("1.5", 0),
         ("soon", 0),
         ("٣", 0),
-        ("9" * 400, 0),
+        ("9" * 400, LONGEST_RETRY_AFTER_MS),
         ("Mon, 99 Foo 0000 99:99:99 GMT", 0),
         ("\x00", 0),
     ],
@@ -143,6 +143,12 @@ def test_a_retry_after_is_read_as_seconds_or_a_date_or_not_at_all(
     text: str | None, wait_ms: int
 ) -> None:
     assert retry_after_ms(text, NOW_MS) == wait_ms
+
+
+@pytest.mark.parametrize("digits", [15, 16, 17, 5000])
+def test_a_wait_of_many_digits_is_a_day(digits: int) -> None:
+    assert retry_after_ms("9" * digits, NOW_MS) == LONGEST_RETRY_AFTER_MS
+    assert retry_after_ms("0" * digits + "7", NOW_MS) == 7000
 
 
 @given(st.text())

@@ -9,6 +9,7 @@ from simlet.domain.service import Terms
 
 BEGAN_MS = 1_700_000_000_000
 ENDS_MS = BEGAN_MS + 300_000
+NOW_MS = ENDS_MS + 60_000
 WAITING = Rental(
     id=1_000_001,
     account_id=1,
@@ -74,9 +75,9 @@ def test_without_terms_for_it_nothing_is_extended(terms: Terms) -> None:
 
 def test_a_rental_cancelled_as_it_began_was_never_open() -> None:
     cancelled = WAITING.cancel(BEGAN_MS)
-    assert not cancelled.was_open_at(BEGAN_MS - 999, BEGAN_MS)
-    assert not cancelled.was_open_at(BEGAN_MS, BEGAN_MS + 999)
-    assert WAITING.cancel(BEGAN_MS + 1).was_open_at(BEGAN_MS - 999, BEGAN_MS)
+    assert not cancelled.was_open_at(BEGAN_MS - 999, BEGAN_MS, NOW_MS)
+    assert not cancelled.was_open_at(BEGAN_MS, BEGAN_MS + 999, NOW_MS)
+    assert WAITING.cancel(BEGAN_MS + 1).was_open_at(BEGAN_MS - 999, BEGAN_MS, NOW_MS)
 
 
 def test_an_end_changes_nothing_but_the_end() -> None:
@@ -109,24 +110,31 @@ def test_the_time_includes_the_renting_and_excludes_the_deadline(
     state: RentalState, at_ms: int, is_open: bool
 ) -> None:
     rental = WAITING._replace(state=state, closed_at_ms=ENDS_MS)
-    assert rental.was_open_at(at_ms, at_ms) is is_open
+    assert rental.was_open_at(at_ms, at_ms, NOW_MS) is is_open
 
 
 def test_an_early_end_with_a_code_does_not_shorten_the_time() -> None:
     received = WAITING.receive(BEGAN_MS + 1)
-    assert received.was_open_at(ENDS_MS - 1, ENDS_MS - 1)
+    assert received.was_open_at(ENDS_MS - 1, ENDS_MS - 1, NOW_MS)
 
 
 def test_a_late_expiry_does_not_lengthen_the_time() -> None:
     expired = WAITING.expire(ENDS_MS + 60_000)
-    assert not expired.was_open_at(ENDS_MS, ENDS_MS)
+    assert not expired.was_open_at(ENDS_MS, ENDS_MS, NOW_MS)
 
 
 def test_a_cancel_ends_the_time() -> None:
     cancelled = WAITING._replace(state=RentalState.CANCELLED, closed_at_ms=BEGAN_MS + 10_000)
-    assert cancelled.was_open_at(BEGAN_MS + 9_999, BEGAN_MS + 9_999)
-    assert not cancelled.was_open_at(BEGAN_MS + 10_000, BEGAN_MS + 10_000)
+    assert cancelled.was_open_at(BEGAN_MS + 9_999, BEGAN_MS + 9_999, NOW_MS)
+    assert not cancelled.was_open_at(BEGAN_MS + 10_000, BEGAN_MS + 10_000, NOW_MS)
     assert cancelled.end_ms == BEGAN_MS + 10_000
+
+
+def test_a_rental_that_begins_ahead_of_now_began_before_the_clock_was_set_back() -> None:
+    now_ms = BEGAN_MS - 40_000
+    assert WAITING.was_open_at(now_ms, now_ms, now_ms)
+    assert WAITING.was_open_at(now_ms - 40_000, now_ms - 40_000, now_ms)
+    assert not WAITING.was_open_at(now_ms - 40_001, now_ms - 40_001, now_ms)
 
 
 def test_any_other_end_is_the_deadline() -> None:
@@ -141,8 +149,8 @@ def test_any_other_end_is_the_deadline() -> None:
 def test_a_span_is_in_the_time_when_one_of_its_moments_is(earliest_ms: int, length_ms: int) -> None:
     latest_ms = earliest_ms + length_ms
     touches = any(
-        WAITING.was_open_at(moment_ms, moment_ms)
+        WAITING.was_open_at(moment_ms, moment_ms, NOW_MS)
         for moment_ms in {earliest_ms, latest_ms, BEGAN_MS, ENDS_MS - 1}
         if earliest_ms <= moment_ms <= latest_ms
     )
-    assert WAITING.was_open_at(earliest_ms, latest_ms) is touches
+    assert WAITING.was_open_at(earliest_ms, latest_ms, NOW_MS) is touches

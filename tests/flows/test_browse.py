@@ -11,6 +11,7 @@ from simlet.flows.manage_accounts import suspend_account
 from simlet.flows.manage_services import open_service
 from simlet.store.events import number_events
 from simlet.store.gateways import ExpectedRow
+from simlet.store.slices import read_slices
 from simlet.testing.world import Dealer, World
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +32,9 @@ def wanted(
 
 
 async def history_ids(world: World, dealer: Dealer, asked: HistoryFilter) -> list[int]:
-    rows = await world.db.read(browse.history, hash_secret(dealer.token), asked)
+    rows = await read_slices(
+        world.db.read, asked.limit, browse.history, hash_secret(dealer.token), asked
+    )
     return [row.id for row in rows]
 
 
@@ -62,7 +65,7 @@ async def test_every_read_of_a_dealer_needs_a_good_token(world: World) -> None:
         for read in (
             world.db.read(browse.account_of_token, token_hash),
             world.db.read(browse.rental_with_code, token_hash, 1),
-            world.db.read(browse.history, token_hash, wanted()),
+            read_slices(world.db.read, 1, browse.history, token_hash, wanted()),
             world.db.read(browse.rentable_services, token_hash),
             world.db.read(browse.networks_for, token_hash),
         ):

@@ -141,6 +141,27 @@ async def test_what_happened_before_an_endpoint_was_queued_for_is_told_by_replay
     assert await claim(world) == []
 
 
+async def test_an_endpoint_is_told_what_comes_after_the_clock_was_set_back(world: World) -> None:
+    await renting_dealer(world)
+    world.clock.set_now_ms(world.clock.now_ms() - 40_000)
+    await world.sms(NUMBER, CODE)
+    await queue(world)
+
+    (delivery,) = await claim(world)
+    assert delivery.view is not None
+    assert delivery.view.code == "123456"
+
+
+async def test_what_happened_just_before_an_endpoint_was_added_is_not_told(world: World) -> None:
+    dealer = await renting_dealer(world, callback_url=None)
+    await world.sms(NUMBER, CODE)
+    await world.events()
+    await endpoint(world, dealer)
+    await queue(world)
+
+    assert await claim(world) == []
+
+
 async def test_an_account_is_told_nothing_of_another(world: World) -> None:
     await renting_dealer(world, callback_url=None)
     stranger = await world.dealer("stranger")

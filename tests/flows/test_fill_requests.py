@@ -206,6 +206,21 @@ async def test_who_reported_the_line_lets_others_have_it(world: World) -> None:
     assert await states(world) == ["queued", "filled"]
 
 
+async def test_where_no_line_is_left_the_queue_is_dry_whatever_was_reported(world: World) -> None:
+    await world.service(4)
+    await world.lines(number(1))
+    dealer, other = await world.dealer(), await world.dealer("other")
+    await world.report(dealer, (await world.rent(dealer, 4)).rental.id)
+    await world.rent(other, 4)
+    request = await queued(world, dealer)
+
+    turn = await world.db.write(
+        fill_request, request.id, world.clock.now_ms(), world.runtime.chance
+    )
+
+    assert turn is FillOutcome.DRY
+
+
 async def test_after_its_deadline_a_request_expires(world: World) -> None:
     await world.service(4)
     dealer = await world.dealer()

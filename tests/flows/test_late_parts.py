@@ -5,6 +5,7 @@ import pytest
 from flows.parts_desk import HALVES, NUMBER, PATIENCE_S, WHOLE, Desk
 from simlet.domain.rental import RentalState
 from simlet.flows.forget_old import forget_old
+from simlet.flows.keep import search
 from simlet.flows.receive_message import LATE_WITHIN_MS
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +62,58 @@ async def test_what_came_answers_the_rental_if_it_holds_a_code(desk: Desk) -> No
     assert await desk.world.book_findings() == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Your Yahoo verification code is 4864", "60. Do not share it."),
+        ("Your Yahoo verification code is ", "4864"),
+        ("Your Yahoo verification code is 48", "6460 is not to be shared."),
+        ("Your Yahoo verification code is 1234 ", "5678. Do not share it."),
+    ],
+)
+@pytest.mark.parametrize("came", [1, 2])
+async def test_a_code_that_may_be_cut_waits_for_the_missing_part(
+    desk: Desk, first: str, second: str, came: int
+) -> None:
+    texts = {1: first, 2: second}
+    stamp = desk.world.clock.now_ms()
+    await desk.receive(desk.part(texts[came], came))
+    desk.world.clock.advance(PATIENCE_S)
+    await desk.give_up()
+    assert (await desk.shown())[0] is RentalState.WAITING
+
+    other = 3 - came
+    await desk.receive(desk.part(texts[other], other, sent_at_ms=stamp))
+    whole = first + second
+    assert await desk.shown() == (RentalState.RECEIVED, whole, search(whole, None))
+    assert await desk.world.book_findings() == []
+
+
+@pytest.mark.parametrize("pattern", [None, "[0-9]{4,8}", "code ([0-9]{4,8})"])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your code 486460. […]", "486460"),
+        ("Your code 486460 […]", None),
+        ("Your code 486460  […]", "486460"),
+        ("Your code 486460.  […]", "486460"),
+        ("Your code 4864, thanks […]", "4864"),
+        ("[…] Your code 486460", "486460"),
+        ("[…] Your code 486460. […]", "486460"),
+        ("Your code 4864 […] 60", None),
+        ("Your code 4864- […]", None),
+        ("Your code 1234  […]", None),
+        ("Your code 48 64 […]", None),
+        ("Your code […] 6460 it is", None),
+        ("Your code […] 60 4864 it is", None),
+    ],
+)
+def test_what_stands_beside_a_gap_is_no_code(
+    text: str, code: str | None, pattern: str | None
+) -> None:
+    assert search(text, pattern) == code
+
+
 async def test_a_late_part_completes_what_was_given_up(desk: Desk) -> None:
     await desk.receive(desk.part(HALVES[0], 1))
     desk.world.clock.advance(PATIENCE_S)
@@ -87,11 +140,11 @@ async def test_a_late_part_never_takes_a_message_from_its_rental(desk: Desk) -> 
 
 
 async def test_a_code_that_a_dealer_has_read_is_not_taken_back_by_a_late_part(desk: Desk) -> None:
-    await desk.receive(desk.part("Yahoo code: 4864", 1))
+    await desk.receive(desk.part("Yahoo: 4864. ", 1))
     desk.world.clock.advance(PATIENCE_S)
     await desk.give_up()
     before = await desk.shown()
-    await desk.receive(desk.part("-none-of-this-is-a-code-86-46-0-1-2-3-4-5-6-7", 2))
+    await desk.receive(desk.part("Order number 4864.", 2))
 
     state, _, code = await desk.shown()
     assert (before[0], before[2]) == (RentalState.RECEIVED, "4864")

@@ -47,8 +47,8 @@ async def test_endpoints_are_listed_by_pages_the_newest_first(world: World) -> N
     ids = [(await endpoint(world, dealer)).id for _ in range(3)]
     await endpoint(world, other)
 
-    first = await world.db.read(list_endpoints, dealer.id, 2**53, 2)
-    second = await world.db.read(list_endpoints, dealer.id, first[-1].id, 2)
+    first = await world.db.read(list_endpoints, dealer.id, None, 2**53, 2)
+    second = await world.db.read(list_endpoints, dealer.id, None, first[-1].id, 2)
 
     assert [one.id for one in first + second] == ids[::-1]
 
@@ -88,7 +88,7 @@ async def test_another_s_endpoint_and_one_that_is_removed_are_not_known(world: W
         ):
             assert await refusal(call) is CALLBACK_UNKNOWN
     assert await world.rows("SELECT * FROM endpoints ORDER BY id") == before
-    assert await world.db.read(list_endpoints, dealer.id, 2**53, 10) == []
+    assert await world.db.read(list_endpoints, dealer.id, None, 2**53, 10) == []
 
 
 # ------------------------------------------------------------------------------------------- change

@@ -28,6 +28,27 @@ async def test_what_comes_on_an_unknown_sim_is_in_quarantine(desk: Desk) -> None
     assert kept[0] == "sim0000000000999"
 
 
+@pytest.mark.parametrize(
+    ("has_sim", "quarantine"), [(False, None), (True, Quarantine.UNKNOWN_NUMBER)]
+)
+async def test_an_iccid_that_nobody_knows_does_not_beat_the_number_unless_the_sim_is_there(
+    desk: Desk, has_sim: bool, quarantine: Quarantine | None
+) -> None:
+    sms = desk.part("Your code is 486460", 1)._replace(part=None, iccid="89840000000000000999")
+    (receipt,) = await desk.receive(sms._replace(has_sim=has_sim))
+
+    assert receipt.quarantine is quarantine
+    assert receipt.rental_id == (None if has_sim else desk.rental_id)
+
+
+async def test_a_known_iccid_beats_the_number(desk: Desk) -> None:
+    await desk.world.lines(OTHER)
+    (row,) = await desk.world.rows(f"SELECT iccid FROM lines WHERE number = '{NUMBER}'")
+    sms = desk.part("Yahoo 486460", 1)._replace(part=None, to=OTHER, iccid=row[0])
+    (receipt,) = await desk.receive(sms)
+    assert receipt.rental_id == desk.rental_id
+
+
 async def test_a_damaged_message_is_for_the_operator_alone(desk: Desk) -> None:
     raw = desk.part("0791 Yahoo 486460", 1)._replace(part=None, damaged=True)
     (receipt,) = await desk.receive(raw)

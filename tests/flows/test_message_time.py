@@ -151,3 +151,17 @@ async def test_a_number_that_came_back_with_another_sim_brings_nothing_to_the_ol
 
     assert quarantined(receipt, Quarantine.NO_RENTAL)
     assert (await world.rental(dealer, rental.id)).state is RentalState.WAITING
+
+
+@pytest.mark.parametrize("sent_s_ago", [None, 5])
+async def test_a_code_reaches_a_rental_that_was_begun_before_the_clock_was_set_back(
+    world: World, sent_s_ago: int | None
+) -> None:
+    dealer, rental = await waiting_rental(world)
+    world.clock.set_now_ms(world.clock.now_ms() - 40_000)
+    sent_at_ms = None if sent_s_ago is None else world.clock.now_ms() - sent_s_ago * 1000
+
+    receipt = await world.sms(NUMBER, CODE, sent_at_ms=sent_at_ms)
+
+    assert receipt.rental_id == rental.id
+    assert (await world.rental(dealer, rental.id)).code == "123456"

@@ -4,7 +4,7 @@ import pytest
 
 from simlet.domain.health import LineReport, Reception
 from simlet.flows.manage_lines import import_lines, retire_line
-from simlet.flows.note_reports import UnknownSim
+from simlet.flows.note_reports import UnknownSim, last_sim_in
 from simlet.store.lines import NewLine
 from simlet.testing.world import World
 from watching import RULES, iccid_of, out_of, report, see, told, watch
@@ -235,3 +235,20 @@ async def test_an_operator_stays_known_while_the_equipment_does_not_tell_it(
     await report(world, gate, LineReport("a", Reception.SEARCHING, iccid))
 
     assert await seen(world, "operator", "reception") == [("Viettel", "searching")]
+
+
+async def test_the_sim_that_was_seen_last_in_a_port_is_told_of_its_gateway_alone(
+    world: World, gate: int
+) -> None:
+    other, _ = await world.gateway("other")
+    port = "ttyUSB7" * 40
+    first, second = await iccid_of(world, FIRST), await iccid_of(world, SECOND)
+    await report(world, gate, LineReport(port, Reception.READY, first, None, "452010000000001"))
+    assert await world.db.read(last_sim_in, gate, port) == {first, "452010000000001"}
+    world.clock.advance(1)
+    await report(world, gate, LineReport(port, Reception.SEARCHING, second))
+    world.clock.advance(1)
+    await report(world, gate, LineReport(port, Reception.SILENT))
+    assert await world.db.read(last_sim_in, gate, port) == {second}
+    assert await world.db.read(last_sim_in, other, port) == frozenset()
+    assert await world.db.read(last_sim_in, gate, "ttyUSB8") == frozenset()

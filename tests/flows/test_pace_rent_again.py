@@ -10,7 +10,7 @@ pytestmark = pytest.mark.anyio
 async def call(world: World, dealer: Dealer) -> int:
     """Calls now; the seconds to wait, 0 when it passed."""
     try:
-        await world.db.write(pace_rent_again, dealer.id, world.clock.now_ms())
+        await world.db.write(pace_rent_again, dealer.id, None, world.clock.now_ms())
     except Refused as refused:
         return int(refused.details["wait_s"]) if refused.refusal is TOO_SOON else -1
     return 0

@@ -1,9 +1,13 @@
 import pytest
 
 from simlet.domain.events import DEALER_EVENTS, Event, EventKind
-from simlet.flows.show_events import detail_events, events_page, latest_event
+from simlet.flows.show_events import EventsPage, detail_events, events_page, latest_event
+from simlet.store import events
 from simlet.store.events import add_event
+from simlet.store.sql import Tx
 from simlet.testing.world import Dealer, World
+from store.long_past import dealer_with_long_past
+from store.visits import visited
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +30,7 @@ async def page(
 ) -> list[tuple[int, EventKind]]:
     await world.events()
     found = await world.db.read(events_page, dealer.id, after, limit, kinds)
-    return [(one.event.seq, one.event.kind) for one in found]
+    return [(one.event.seq, one.event.kind) for one in found.events]
 
 
 async def test_a_page_has_the_events_behind_a_number_the_oldest_first(
@@ -69,3 +73,46 @@ async def test_events_of_some_numbers_are_told_in_their_order(world: World, deal
     assert [one.event.seq for one in found] == [last, 1]
     assert [one.code_of for one in found] == [rental.id, None]
     assert await world.db.read(latest_event) == last
+
+
+async def test_what_is_rare_is_looked_for_part_by_part(
+    world: World, dealer: Dealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "SLICE_ROWS", 3)
+    (first,) = await page(world, dealer)
+    for _ in range(4):
+        rental = (await world.rent(dealer, 4)).rental
+        await world.cancel(dealer, rental.id)
+    await world.credit("dealer", 5)
+    await world.events()
+    of_dealer = f"SELECT seq FROM events WHERE account_id = {dealer.id} ORDER BY seq"
+    every = [seq for (seq,) in await world.rows(of_dealer)]
+    credited = frozenset({EventKind.BALANCE_CREDITED})
+    found, after = [], 0
+    looked: list[int | None] = []
+    while not looked or looked[-1] is not None:
+        part = await world.db.read(events_page, dealer.id, after, 100, credited)
+        found += [one.event.seq for one in part.events]
+        looked.append(part.more_after)
+        after = part.more_after or after
+
+    assert found == [first[0], every[-1]]
+    assert looked == [*every[2::3], None]
+    full = await world.db.read(events_page, dealer.id, first[0] - 1, 1, credited)
+    assert ([one.event.seq for one in full.events], full.more_after) == ([first[0]], first[0])
+
+
+async def test_a_page_of_rare_events_does_not_read_all_that_ever_happened(world: World) -> None:
+    dealer, _ = await dealer_with_long_past(world)
+    expired = frozenset({EventKind.RENTAL_EXPIRED})
+
+    def part(tx: Tx) -> EventsPage:
+        return events_page(tx, dealer.id, 0, 100, expired)
+
+    def whole(tx: Tx) -> None:
+        found = part(tx)
+        while found.more_after is not None:
+            found = events_page(tx, dealer.id, found.more_after, 100, expired)
+
+    assert (await world.db.read(part)).events == []
+    assert await world.db.read(visited, part) < await world.db.read(visited, whole) // 3

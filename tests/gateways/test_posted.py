@@ -38,6 +38,19 @@ def test_a_time_is_the_same_in_every_form(at: datetime, zone: timezone) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "ms"),
+    [
+        ("2016-12-31T23:59:60Z", 1_483_228_799_000),
+        ("2016-12-31 23:59:60.25+00:00", 1_483_228_799_250),
+        ("2017-01-01t06:59+07:00", 1_483_228_740_000),
+        ("2016-12-31T23:59:00.123456789z", 1_483_228_740_123),
+    ],
+)
+def test_a_time_may_be_told_in_any_form_of_rfc3339_and_without_seconds(told: str, ms: int) -> None:
+    assert read_time(told, RFC3339, UTC, "at") == ms
+
+
 @pytest.mark.parametrize("told", ["1999-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "0001-01-01"])
 def test_a_time_that_no_message_has_is_refused(told: str) -> None:
     with pytest.raises(Refused):

@@ -3,6 +3,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -159,6 +160,22 @@ async def test_a_batch_is_waited_for(tmp_path: Path) -> None:
         assert not waiting.done()
         await spool.append([sms("one")])
         assert await waiting == ["one"]
+
+
+async def test_what_was_read_is_given_again_while_a_file_behind_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.append([sms("one")])
+        assert await texts(spool) == ["one"]
+        await spool.append([sms("two")])
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", Mock(side_effect=OSError(5, "I/O error")))
+            assert await texts(spool) == ["one"]
+            await spool.done(await spool.batch(1))
+            with pytest.raises(OSError, match="I/O error"):
+                await spool.batch(9)
+        assert await texts(spool) == ["two"]
 
 
 async def test_a_full_spool_says_so_and_takes_again_when_there_is_room(tmp_path: Path) -> None:

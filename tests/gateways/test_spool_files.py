@@ -2,6 +2,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given
@@ -223,6 +224,53 @@ def test_a_write_that_fails_leaves_nothing_and_the_next_one_goes_to_another_file
     assert names(tmp_path) == [".spool", ".spool"]
     files.close()
     assert adopted(tmp_path) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("fails", ["write", "fsync"])
+def test_a_write_that_fails_on_a_full_disk_leaves_neither_file_nor_descriptor(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = opened(tmp_path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, fails, lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                files.write([framed(b"lost")], 1)
+    assert [one for one in names(tmp_path) if one != ".gone"] == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    files.adopt()
+    assert (files.left, names(tmp_path)) == (0, [])
+
+
+# Files that cannot be read for a moment
+
+
+def test_what_lies_before_a_file_that_cannot_be_read_is_given_and_the_rest_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by(tmp_path, [b"one", b"two"])
+    files = opened(tmp_path)
+    files.adopt()
+    (old,) = tmp_path.glob("*.spool")
+    files.write([framed(b"three")], 2)
+    real_open = Path.open
+
+    def fail(path: Path, mode: str) -> IO[bytes]:
+        if path != old:
+            raise OSError(24, "Too many open files")
+        return real_open(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fail)
+        before = files.read(9, AMPLE)
+        assert [one.body for one in before] == [b"one", b"two"]
+        assert files.left == 3
+        with pytest.raises(OSError, match="Too many open files"):
+            files.read(9, AMPLE)
+    files.forget(before)
+    assert [one.body for one in files.read(9, AMPLE)] == [b"three"]
+    files.close()
 
 
 # Who may read it

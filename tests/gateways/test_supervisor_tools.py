@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateways.shed import PATIENCE_S, Equipment, Shed, hang, sms, supervised
+from simlet.domain.health import LineReport, Reception
 from simlet.domain.inbound import Inbound
 from simlet.gateways.contract import Expected, Fate
 from simlet.gateways.delivery import IN_FLIGHT
 from simlet.gateways.supervisor import EXPECTED_TICK_S
+from watching import report
 
 pytestmark = pytest.mark.anyio
 
@@ -91,3 +93,14 @@ async def _first(expected: AsyncIterator[Expected]) -> Expected:
     async for one in expected:
         return one
     raise AssertionError("nothing was expected")
+
+
+async def test_a_driver_is_told_which_sim_was_in_a_port(shed: Shed) -> None:
+    gateway_id = await shed.gateway("gate", hang)
+    await shed.world.lines("0967000001")
+    ((iccid,),) = await shed.world.rows("SELECT iccid FROM lines")
+    seen = LineReport("ttyUSB0", Reception.READY, iccid)
+    await report(shed.world, gateway_id, seen)
+    async with supervised(shed.world):
+        gate = await shed.running("gate")
+        assert await gate.tools.last_sim("ttyUSB0") == {iccid}

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simlet.store
-from simlet.store import stock
+from simlet.store import rentals, stock, stretches
 from simlet.store.database import Database
 from simlet.store.sql import Sql, Tx
 from simlet.store.sqlite_file import sqlite_path
+from simlet.store.stretches import Log
 
 STATEMENT = Sql(
     "SELECT CAST(:small AS BIGINT) + CAST(:big_2 AS BIGINT), 7 % 4, 'at :noon', ':own', 100"
@@ -121,8 +122,11 @@ async def test_a_table_is_given_as_one_input(db: Database) -> None:
 def statements() -> Iterator[tuple[str, Sql]]:
     for module in iter_modules(simlet.store.__path__, "simlet.store."):
         for name, value in vars(import_module(module.name)).items():
+            named = f"{module.name.rpartition('.')[2]}.{name}"
             if isinstance(value, Sql):
-                yield f"{module.name.rpartition('.')[2]}.{name}", value
+                yield named, value
+            if isinstance(value, Log):
+                yield from ((f"{named}.{part}", one) for part, one in value._asdict().items())
     yield "stock.all_filters", stock._page_statement(8, 2, 2, 2)
 
 
@@ -179,3 +183,28 @@ def test_no_statement_goes_through_all_rentals_that_ever_were(sqlite_url: str) -
     finally:
         connection.close()
     assert reads_all == READS_ALL_RENTALS
+
+
+def plan_of(connection: apsw.Connection, statement: Sql) -> list[str]:
+    asked = "EXPLAIN QUERY PLAN " + statement.sqlite
+    return [row[3] for row in connection.execute(asked, statement.in_order(inputs_of(statement)))]
+
+
+def test_ended_rentals_of_a_line_are_found_by_when_they_ended(sqlite_url: str) -> None:
+    connection = apsw.Connection(str(sqlite_path(sqlite_url)))
+    try:
+        assert any(
+            "ix_rentals_over (line_id=? AND deadline_at_ms>?)" in step
+            for step in plan_of(connection, rentals._OVER_SINCE)
+        )
+    finally:
+        connection.close()
+
+
+def test_the_ends_of_the_event_log_are_found_without_reading_it(sqlite_url: str) -> None:
+    connection = apsw.Connection(str(sqlite_path(sqlite_url)))
+    try:
+        steps = plan_of(connection, stretches.EVENTS.ends)
+        assert not any(step.startswith("SCAN events") for step in steps), steps
+    finally:
+        connection.close()

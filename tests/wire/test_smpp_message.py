@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, Part
 from simlet.domain.phone import parse_destination
 from simlet.wire.smpp import ShortMessage, Tag
@@ -135,7 +134,7 @@ def test_half_of_a_letter_stays_in_a_part_and_no_whole_message_has_one() -> None
 
 @pytest.mark.parametrize(
     ("content", "coding", "esm_class"),
-    [(b"", 0, 0x40), (b"\x09\x00", 0, 0x40), (b"\0A\0", 8, 0), (b"\x03\0\x03\1text", 0, 0x40)],
+    [(b"", 0, 0x40), (b"\x09\x00", 0, 0x40), (b"\0A\1", 8, 0), (b"\x03\0\x03\1text", 0, 0x40)],
 )
 def test_what_cannot_be_read_is_kept_in_hex(content: bytes, coding: int, esm_class: int) -> None:
     message = read(content, coding, esm_class=esm_class)
@@ -152,6 +151,7 @@ def test_what_cannot_be_read_is_kept_in_hex(content: bytes, coding: int, esm_cla
         (b"0912345678", "+84912345678"),
         (b"912345678", "+84912345678"),
         (b"0084912345678", "+84912345678"),
+        (b"+840912345678", "+84912345678"),
         (b"8055", "8055"),
         (b"66812345678", "66812345678"),
     ],
@@ -161,9 +161,13 @@ def test_a_destination_is_read_in_any_spelling(given_to: bytes, to: str) -> None
 
 
 @pytest.mark.parametrize("to", [b"", b"SHOPEE", b"12", b"\xff\xfe", b"1" * 16])
-def test_what_is_no_number_is_refused(to: bytes) -> None:
-    with pytest.raises(Refused):
-        read(to=to)
+def test_a_message_to_what_is_no_number_is_read_and_has_no_line(to: bytes) -> None:
+    message = read(b"Ma 486460", to=to)
+    assert (message.to, message.text) == ("", "Ma 486460")
+
+
+def test_one_nul_behind_ucs2_does_not_cost_the_text() -> None:
+    assert read("Mã 4".encode("utf-16-be") + b"\0", 8).text == "Mã 4"
 
 
 @pytest.mark.parametrize(

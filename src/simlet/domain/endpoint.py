@@ -56,6 +56,8 @@ class Endpoint:
         failing_since_ms: the first failure after the last success.
         fails_in_row: how many attempts failed since the last success.
         resting_until_ms: until then only codes are tried.
+        after_seq: the last event when it was added: it is told of what comes behind that. 0 of
+            one that rentals name, as those begin after it.
     """
 
     id: int
@@ -74,6 +76,11 @@ class Endpoint:
     failing_since_ms: int | None
     fails_in_row: int
     resting_until_ms: int | None
+    after_seq: int = 0
+
+    def was_there_before(self, seq: int) -> bool:
+        """Whether it was there before the event of this number."""
+        return seq > self.after_seq
 
     def removed(self) -> "Endpoint":
         """The endpoint once its dealer removed it: nothing of it is kept but that it was there."""

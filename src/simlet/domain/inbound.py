@@ -55,7 +55,8 @@ class Inbound(NamedTuple):
         recording: of a call, the WAV file; None when there is none.
         part: which part of a long message it is; None for a whole one. `text` is that part's alone
             then, and may begin or end with half of a surrogate pair: parts are joined as UTF-16.
-        iccid: the SIM that it came to, where the equipment knows it: this tells the line.
+        iccid: the SIM that it came to, where the equipment knows it: this tells the line, before
+            `to` does.
         has_sim: the equipment that hands it over holds that SIM itself, which proves whose it is.
         damaged: it could not be read; `text` is what came, in hex, for the operator alone.
     """
@@ -81,6 +82,16 @@ def source_key(message: Inbound) -> str | None:
 _KEY_DIGITS = 40
 _OWN_ID = re.compile(r"simlet:([0-9a-f]{12}):[0-9a-f]{32}")
 _JOINT = " […] "
+_SEPARATED = r"(?:[ ]?-[ ]?|[ .,])"
+# What a gap may have cut in two: the word that touches it, and short groups of digits beside it.
+_AT_GAP = re.compile(
+    rf"""
+    (?<![0-9A-Za-z-])(?:\d{{1,4}}{_SEPARATED}){{0,8}}[\dA-Za-z-]*
+    (?:[ ]|\A)\[…\](?:[ ]|\Z)
+    [\dA-Za-z-]*(?:{_SEPARATED}\d{{1,4}}(?![\dA-Za-z])){{0,8}}
+    """,
+    re.VERBOSE,
+)
 
 
 def sent_between(sent_at_ms: int | None, now_ms: int) -> tuple[int, int]:
@@ -147,6 +158,16 @@ def join_parts(bodies: Mapping[int, bytes], total: int) -> str:
         text += body or b""
     pieces.append(text.decode("utf-16-be", "replace"))
     return storable(_JOINT.join(pieces).strip() if len(pieces) > 1 else pieces[0])
+
+
+def has_gap(text: str) -> bool:
+    """Whether parts of a text are missing, as `join_parts` marks it."""
+    return _JOINT.strip() in text
+
+
+def without_cut_words(text: str) -> str:
+    """A text with gaps without what touches them: it may be a piece of a word, or of a code."""
+    return _AT_GAP.sub(_JOINT, text)
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

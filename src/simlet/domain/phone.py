@@ -15,6 +15,9 @@ NATIONAL_DIGITS = 9
 
 _DIGITS = re.compile(r"\+?\d{3,15}", re.ASCII)
 _SEPARATORS = str.maketrans("", "", " .-()\u00a0")
+_BETWEEN_DIGITS = re.compile(r"[\s.()-]+")
+# Dialled with the international prefix, or with the 0 that is dialled at home: +84 (0)912 345 678.
+_ABROAD = re.compile(r"(?:\+|00)?840?([35789]\d{8})", re.ASCII)
 
 
 def parse_number(text: str, name: str = "number") -> str:
@@ -29,12 +32,14 @@ def parse_number(text: str, name: str = "number") -> str:
     """
     found = _MOBILE.fullmatch(text.translate(_SEPARATORS)) if text.isascii() else None
     if found is None:
-        raise invalid(name, "expected a Vietnamese mobile number, as 0912345678 or +84912345678")
+        raise invalid(
+            name, "expected a Vietnamese mobile number, for example 0912345678 or +84912345678"
+        )
     return "+84" + found[1]
 
 
 def parse_destination(text: str) -> str:
-    """The number that a message came to, as a gateway spells it; with 0084 too.
+    """The number that a message came to, as a gateway spells it; with 0084 or +84 (0) too.
 
     Returns:
         The E.164 form of a Vietnamese mobile number; of any other number its digits as they came
@@ -43,9 +48,10 @@ def parse_destination(text: str) -> str:
     Raises:
         Refused: INVALID, when it is neither: a number has 3 to 15 digits.
     """
-    digits = text.translate(_SEPARATORS)
-    if digits.startswith("0084"):
-        digits = digits.removeprefix("00")
+    digits = _BETWEEN_DIGITS.sub("", text)
+    found = _ABROAD.fullmatch(digits)
+    if found is not None:
+        return "+84" + found[1]
     try:
         return parse_number(digits, "to")
     except Refused:

@@ -104,11 +104,13 @@ class Rental(NamedTuple):
             return min(self.deadline_at_ms, self.closed_at_ms)
         return self.deadline_at_ms
 
-    def was_open_at(self, earliest_ms: int, latest_ms: int) -> bool:
+    def was_open_at(self, earliest_ms: int, latest_ms: int, now_ms: int) -> bool:
         """Whether a message sent at some moment from `earliest_ms` to `latest_ms` was in its time.
 
         The time runs from the renting, included, to the deadline, excluded; a cancelled rental's
-        ends with the cancel, and where that came in the same millisecond it never was open.
+        ends with the cancel, and where that came in the same millisecond it never was open. One
+        that begins ahead of now began before the clock was set back. How long before, nobody
+        knows: it is taken to be as long ago as its beginning lies ahead.
         """
-        began_ms = max(self.created_at_ms, earliest_ms)
-        return self.created_at_ms <= latest_ms and began_ms < self.end_ms
+        began_ms = min(self.created_at_ms, 2 * now_ms - self.created_at_ms)
+        return began_ms <= latest_ms and max(began_ms, earliest_ms) < self.end_ms

@@ -176,12 +176,12 @@ def queue_callbacks(tx: Tx, limit: int, now_ms: int, seen: int = 0) -> int:
 
 
 def _to_queue(tx: Tx, read: Sequence[LoggedEvent]) -> list[NewCallback]:
-    # An endpoint that was added a moment ago is told of what happens from then on.
+    # Not by the time, which may have been set back since the endpoint was added.
     return [
         callback_of(event, endpoint, event.at_ms)
         for event, told in find_endpoints(tx, read)
         for endpoint in told
-        if endpoint.created_at_ms <= event.at_ms
+        if endpoint.was_there_before(event.seq)
     ]
 
 

@@ -27,7 +27,7 @@ def join(tx: Tx, long_message: LongMessage, kept: dict[int, KeptPart], now_ms: i
     complete = len(kept) == long_message.total
     inbound = _joined(long_message, kept)
     line = lines.receiving_line(tx, long_message.to, None)
-    owner = find_owner(tx, line, inbound, long_message.began_at_ms, ended_too=True)
+    owner = find_owner(tx, line, inbound, long_message.began_at_ms, now_ms, ended_too=True)
     general = search(inbound.text, None)
     if owner.candidate and not complete and code_for(owner, inbound.text, general) is None:
         owner = Owner(None, Quarantine.INCOMPLETE)

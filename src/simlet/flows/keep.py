@@ -4,7 +4,15 @@ from typing import NamedTuple
 
 from simlet.domain.events import Event, EventKind
 from simlet.domain.extract import find_code
-from simlet.domain.inbound import Inbound, MessageKind, Quarantine, dedupe_key, sent_between
+from simlet.domain.inbound import (
+    Inbound,
+    MessageKind,
+    Quarantine,
+    dedupe_key,
+    has_gap,
+    sent_between,
+    without_cut_words,
+)
 from simlet.domain.matching import Candidate, choose_owner
 from simlet.domain.rental import RentalState
 from simlet.flows.settle import settle
@@ -67,9 +75,15 @@ def read_message(inbound: Inbound) -> Reading:
 
 
 def search(text: str, pattern: str | None) -> str | None:
-    """The code in a text; a fault in the search loses no message."""
+    """The code in a text; a fault in the search loses no message.
+
+    What stands beside a gap is none, as the rest of it may be missing.
+    """
     try:
-        return find_code(text, pattern)
+        code = find_code(text, pattern)
+        if code is None or not has_gap(text):
+            return code
+        return code if code == find_code(without_cut_words(text), pattern) else None
     except Exception as fault:  # noqa: BLE001 - whatever it is: the message is kept all the same
         # Only its type: what a fault says may hold a piece of the text.
         _log.error("code_search_failed", fault=type(fault).__name__)
@@ -92,7 +106,10 @@ def keep(
     now_ms: int,
     came_at_ms: int | None = None,
 ) -> Receipt:
-    """Keeps a message once, and settles the rental that waits for it."""
+    """Keeps a message once, and settles the rental that waits for it.
+
+    A call that was kept without a recording, and comes again with one, gets it.
+    """
     code = code_for(owner, inbound.text, reading.code)
     message_id = messages.add_message(
         tx,
@@ -110,14 +127,43 @@ def keep(
         ),
     )
     if message_id is None:
-        known_id, reason = messages.message_known(tx, gateway_id, reading.key)
-        # Whoever may not deliver it is told so each time.
-        refused = reason if reason is Quarantine.OTHER_GATEWAY else None
-        return Receipt(known_id, duplicate=True, quarantine=refused)
+        return _keep_again(tx, gateway_id, inbound, reading.key, owner, code, now_ms)
     tell(tx, owner, message_id, code, now_ms)
     if owner.candidate is not None and _answers(inbound, code):
         answer(tx, owner.candidate, message_id, now_ms)
     return Receipt(message_id, False, owner.rental_id, owner.quarantine)
+
+
+def _keep_again(
+    tx: Tx,
+    gateway_id: int,
+    inbound: Inbound,
+    key: str | None,
+    owner: Owner,
+    code: str | None,
+    now_ms: int,
+) -> Receipt:
+    known_id, reason = messages.message_known(tx, gateway_id, key)
+    # Whoever may not deliver it is told so each time.
+    refused = reason if reason is Quarantine.OTHER_GATEWAY else None
+    wav = None if refused else inbound.recording
+    if wav is None or not messages.add_recording(tx, known_id, wav):
+        return Receipt(known_id, duplicate=True, quarantine=refused)
+    (rental_id,) = messages.message_owner(tx, known_id) or (None,)
+    # The call stays whose it is: what the recording alone would say counts only where it agrees.
+    candidate = owner.candidate if owner.rental_id == rental_id else None
+    completed = Event(
+        EventKind.MESSAGE_COMPLETED,
+        now_ms,
+        account_id=candidate.rental.account_id if candidate else None,
+        rental_id=rental_id,
+        message_id=known_id,
+        data={"has_code": code is not None},
+    )
+    events.add_event(tx, completed)
+    if candidate is not None:
+        answer(tx, candidate, known_id, now_ms)
+    return Receipt(known_id, False, rental_id, reason)
 
 
 def number_of(inbound: Inbound, line: ReceivingLine | None) -> str:
@@ -128,7 +174,13 @@ def number_of(inbound: Inbound, line: ReceivingLine | None) -> str:
 
 
 def find_owner(
-    tx: Tx, line: ReceivingLine | None, inbound: Inbound, came_at_ms: int, *, ended_too: bool
+    tx: Tx,
+    line: ReceivingLine | None,
+    inbound: Inbound,
+    came_at_ms: int,
+    now_ms: int,
+    *,
+    ended_too: bool,
 ) -> Owner:
     """The owner among the rentals that were open on the line when the message was sent.
 
@@ -139,26 +191,30 @@ def find_owner(
         return Owner(None, Quarantine.UNKNOWN_NUMBER)
     earliest_ms, latest_ms = sent_between(inbound.sent_at_ms, came_at_ms)
     candidates = rentals.listening_for(tx, line.id, inbound.sender)
-    open_then = [one for one in candidates if one.rental.was_open_at(earliest_ms, latest_ms)]
+    open_then = [
+        one for one in candidates if one.rental.was_open_at(earliest_ms, latest_ms, now_ms)
+    ]
     if ended_too:
-        open_then += _ended_since(tx, line.id, earliest_ms, latest_ms)
+        open_then += _ended_since(tx, line.id, earliest_ms, latest_ms, now_ms)
     owner = choose_owner(open_then, inbound.sender, inbound.text)
     if owner is not None:
         return Owner(owner, None)
     anybody = open_then or [
         one
         for one in rentals.seen_on(tx, line.id)
-        if one.rental.was_open_at(earliest_ms, latest_ms)
+        if one.rental.was_open_at(earliest_ms, latest_ms, now_ms)
     ]
     return Owner(None, Quarantine.NO_RULE_FITS if anybody else Quarantine.NO_RENTAL)
 
 
-def _ended_since(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:
+def _ended_since(
+    tx: Tx, line_id: int, earliest_ms: int, latest_ms: int, now_ms: int
+) -> list[Candidate]:
     """Rentals whose time is over by now and was not when the message was sent."""
     return [
         one
-        for one in rentals.over_since(tx, line_id, earliest_ms, latest_ms)
-        if one.rental.was_open_at(earliest_ms, latest_ms)
+        for one in rentals.over_since(tx, line_id, earliest_ms)
+        if one.rental.was_open_at(earliest_ms, latest_ms, now_ms)
     ]
 
 

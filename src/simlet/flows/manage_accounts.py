@@ -154,7 +154,7 @@ def _add_endpoint(tx: Tx, account_id: int, callback: CallbackTarget, now_ms: int
         BodyFormat.FIRST_API,
         callback.secret,
     )
-    endpoints.add_endpoint(tx, new, now_ms)
+    endpoints.add_endpoint(tx, new, now_ms, events.newest_seq(tx))
 
 
 def _change_endpoint(tx: Tx, known: Endpoint, callback: CallbackTarget | None, now_ms: int) -> None:

@@ -28,14 +28,12 @@ from simlet.store import accounts, callbacks, endpoints, events, past_events
 from simlet.store.endpoints import NewEndpoint
 from simlet.store.events import LoggedEvent
 from simlet.store.sql import Tx
+from simlet.store.stretches import EVENTS, near
 
 MOST_REPLAYED = 1000
 MOST_SEARCHED = 5000
 MOST_READ = 100_000
 """Of those that are near a stretch only the times are looked at."""
-_UNEVEN_MS = 600_000
-"""Clocks are set, and transactions overlap: so far may the order of times differ from that of
-numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def add_endpoint(tx: Tx, account_id: int, wish: EndpointWish, secret: str, now_m
         wish.format,
         secret,
     )
-    endpoint_id = endpoints.add_endpoint(tx, new, now_ms)
+    endpoint_id = endpoints.add_endpoint(tx, new, now_ms, events.newest_seq(tx))
     _tell(tx, EventKind.CALLBACK_ADDED, account_id, endpoint_id, now_ms)
     return _endpoint(tx, account_id, endpoint_id)
 
@@ -98,9 +96,11 @@ def _check_room(tx: Tx, account_id: int) -> None:
         raise Refused(CALLBACK_LIMIT, limit=MOST_ACTIVE)
 
 
-def list_endpoints(tx: Tx, account_id: int, before_id: int, limit: int) -> list[Endpoint]:
-    """Endpoints of an account with smaller ids, newest first."""
-    return endpoints.endpoints_of(tx, account_id, before_id, limit)
+def list_endpoints(
+    tx: Tx, account_id: int, scope: EndpointScope | None, before_id: int, limit: int
+) -> list[Endpoint]:
+    """Endpoints of an account with smaller ids, newest first; of one scope, if named."""
+    return endpoints.endpoints_of(tx, account_id, scope, before_id, limit)
 
 
 def show_endpoint(tx: Tx, account_id: int, endpoint_id: int) -> Endpoint:
@@ -255,7 +255,7 @@ def find_between(
     """What an endpoint was, or would have been, told of a stretch of time, in order; a read.
 
     So it holds up nobody who writes; `replay_found` posts it again. `from_ms` is included, `to_ms`
-    is not. What a clock wrote down that was set by more than `_UNEVEN_MS` may be left out.
+    is not. What a clock wrote down that was set by more than `UNEVEN_MS` may be left out.
 
     Raises:
         Refused: INVALID (also for more than `MOST_REPLAYED` events, and for a stretch in which more
@@ -265,11 +265,11 @@ def find_between(
     _check_active(show_endpoint(tx, account_id, endpoint_id))
     if from_ms >= to_ms:
         raise invalid("to", "expected a time after `from`")
-    near = past_events.near(tx, from_ms - _UNEVEN_MS, to_ms + _UNEVEN_MS)
-    if past_events.count_events(tx, account_id, near, MOST_READ + 1) > MOST_READ:
+    stretch = near(tx, EVENTS, from_ms, to_ms)
+    if past_events.count_events(tx, account_id, stretch, MOST_READ + 1) > MOST_READ:
         raise invalid("to", f"expected a range near which at most {MOST_READ} events happened")
     within = past_events.events_between(
-        tx, account_id, near, from_ms, to_ms, DEALER_EVENTS, MOST_SEARCHED + 1
+        tx, account_id, stretch, from_ms, to_ms, DEALER_EVENTS, MOST_SEARCHED + 1
     )
     if len(within) > MOST_SEARCHED:
         raise invalid("to", f"expected a range in which at most {MOST_SEARCHED} events happened")

@@ -102,6 +102,11 @@ def note_reports(
     ]
 
 
+def last_sim_in(tx: Tx, gateway_id: int, port: str) -> frozenset[str]:
+    """The ICCID and IMSI of the line whose SIM a gateway saw last in a port; empty for none."""
+    return health.last_sim_in(tx, gateway_id, _clipped_port(port))
+
+
 def _iccids(told: Sequence[GatewayUpdate]) -> list[str]:
     return sorted({seen.report.iccid for one in told for seen in one.lines if seen.report.iccid})
 
@@ -148,7 +153,11 @@ def _missing(tx: Tx, told: GatewayUpdate, found: Mapping[int, _Seen]) -> Iterato
 
 
 def _port(report: LineReport) -> str:
-    return storable(report.port)[:_PORT_CHARS]
+    return _clipped_port(report.port)
+
+
+def _clipped_port(port: str) -> str:
+    return storable(port)[:_PORT_CHARS]
 
 
 def _attach(tx: Tx, taken: Sequence[_Seen], now_ms: int) -> None:

@@ -61,7 +61,7 @@ def receive_message(
     """
     if came_at_ms is None or came_at_ms > now_ms:
         came_at_ms = now_ms
-    line = lines.receiving_line(tx, inbound.to, inbound.iccid)
+    line = lines.receiving_line(tx, inbound.to, inbound.iccid, has_sim=inbound.has_sim)
     # A SIM's own identity says where it is plugged in; a number alone, anybody may name.
     foreign = not any_line and not inbound.has_sim and _is_foreign(line, gateway_id)
     if foreign or inbound.damaged or inbound.part is None:
@@ -75,8 +75,8 @@ def receive_message(
     return _take_part(tx, gateway_id, inbound, inbound.part, line, came_at_ms, now_ms)
 
 
-def receive_read(tx: Tx, one: tuple[int, Inbound, int, Reading, int]) -> Receipt:
-    """`receive_message` for a message of a gateway that was read before, and when it came."""
+def receive_read(tx: Tx, one: tuple[int, Inbound, int, Reading, int | None]) -> Receipt:
+    """`receive_message` for what was read before; the last of it is when it came, None for now."""
     return receive_message(tx, *one)
 
 
@@ -98,8 +98,8 @@ def _owner(
     if inbound.damaged:
         return Owner(None, Quarantine.DAMAGED)
     if earlier_ms is not None:
-        return find_owner(tx, line, inbound, earlier_ms, ended_too=True)
-    return find_owner(tx, line, inbound, now_ms, ended_too=inbound.sent_at_ms is not None)
+        return find_owner(tx, line, inbound, earlier_ms, now_ms, ended_too=True)
+    return find_owner(tx, line, inbound, now_ms, now_ms, ended_too=inbound.sent_at_ms is not None)
 
 
 def _take_part(

@@ -49,6 +49,16 @@ def unheard(_: LineReport | GatewayReport) -> None:
     """A report that nobody reads."""
 
 
+LastSim = Callable[[str], Awaitable[frozenset[str]]]
+"""What the SIM is known by that was seen last in a port of the gateway: its ICCID and its IMSI;
+empty where none was seen that a line has. It raises when the database fails."""
+
+
+async def no_sim(_: str) -> frozenset[str]:
+    """Knows of no SIM."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """Somebody waits for a message on a line of this gateway; only pretend lines care.
@@ -113,6 +123,7 @@ class Tools:
         expected: what is waited for on this gateway's own lines, from now on.
         recording_limit_bytes: the largest recording of a call.
         report: tells how lines and the gateway do.
+        last_sim: which SIM was in a port, for drivers that read SIMs.
         address: where the other side reaches the gateway over HTTP, without a closing slash.
     """
 
@@ -126,6 +137,7 @@ class Tools:
     recording_limit_bytes: int
     report: Report = unheard
     address: str = ""
+    last_sim: LastSim = no_sim
 
 
 class Driver(Protocol):

@@ -21,6 +21,7 @@ from simlet.runtime import Runtime
 from simlet.store.sql import DatabaseFault, Raised
 
 IN_FLIGHT = 256
+JUST_NOW_MS = 20
 DRAIN_COUNT = 256
 POISON_TRIES = 5
 ADOPT_EVERY_S = 5.0
@@ -293,12 +294,17 @@ async def _written(runtime: Runtime, many: list[_Handed]) -> list[Outcome]:
     now_ms = runtime.clock.now_ms()
     try:
         read = [
-            (gateway_id, inbound, now_ms, read_message(inbound), came_at_ms)
+            (gateway_id, inbound, now_ms, read_message(inbound), _not_just_now(came_at_ms, now_ms))
             for gateway_id, inbound, came_at_ms in many
         ]
         return await runtime.db.write_all(receive_read, read)
     except Exception as error:  # noqa: BLE001 - every message's fate says so
         return [Raised(error) for _ in many]
+
+
+def _not_just_now(came_at_ms: int, now_ms: int) -> int | None:
+    """When a message came that was held up since: for it alone ended rentals are searched, too."""
+    return came_at_ms if now_ms - came_at_ms > JUST_NOW_MS else None
 
 
 def _is_fault(outcome: Outcome) -> TypeGuard[Raised]:

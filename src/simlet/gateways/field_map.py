@@ -4,6 +4,7 @@ import base64
 import codecs
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -34,14 +35,20 @@ _SPELLINGS = {"utf16-be": "utf-16-be", "ucs-2": "utf-16-be", "ucs2": "utf-16-be"
 _BINARY = {"binary", "8-bit", "8bit"}
 _EIGHT_BIT, _UCS2 = "1", "2"
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+_TOLD_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 _GONE = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was posted about one message: the places to look for a field in, the nearest first."""
+    """What was posted about one message: the places to look for a field in, the nearest first.
+
+    Attributes:
+        charsets: those of CHARSETS in which the request says that its octets are; mostly none.
+    """
 
     places: Sequence[Any]
+    charsets: tuple[str, ...] = ()
 
     def find(self, path: str) -> Any:
         """What stands at a name, or at a path as `payload.from` or `sms.0.text`; None for nothing.
@@ -83,7 +90,8 @@ def read_records(request: HttpRequest, items: str) -> list[Record]:
     if request.fields:
         return [Record([dict(request.fields), query])]
     if not _is_json(request):
-        return [Record([read_form(request.body.decode("latin-1")), query])]
+        form = read_form(request.body.decode("latin-1"))
+        return [Record([form, query], _told_charsets(request))]
     whole = read_json(request.body)
     found = _walk(whole, items) if items else whole
     if items and not isinstance(found, list):
@@ -96,9 +104,16 @@ def read_records(request: HttpRequest, items: str) -> list[Record]:
     return [Record([one, whole, query]) for one in several]
 
 
+def _told_charsets(request: HttpRequest) -> tuple[str, ...]:
+    found = _TOLD_CHARSET.search(request.headers.get("content-type", ""))
+    known = _known_charset(found[1]) if found else None
+    return (known,) if known else ()
+
+
 def _is_json(request: HttpRequest) -> bool:
     content_type = request.headers.get("content-type", "").lower()
-    return "json" in content_type or request.body.lstrip()[:1] in {b"{", b"["}
+    start = request.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    return "json" in content_type or start in {b"{", b"["}
 
 
 def read_form(text: str) -> dict[str, bytes]:
@@ -132,7 +147,7 @@ def _walk(place: Any, path: str) -> Any:
 
 
 def read_text(
-    found: Any, name: str, *, form: str, charset: str, hint: str, coding: str
+    found: Any, name: str, *, form: str, charsets: Sequence[str], hint: str, coding: str
 ) -> tuple[str, bool]:
     """A message's text, and whether it could not be read; then it is what came, in hex.
 
@@ -140,8 +155,10 @@ def read_text(
         found: what stands in the text's field.
         name: the field, for a refusal.
         form: one of TEXT_FORMS.
-        charset: one of CHARSETS: that of octets of which nothing else is said.
-        hint: the charset that the gateway told; empty for none.
+        charsets: of CHARSETS, in which octets may be of which nothing else is said: the first one
+            that fits. The last of them is the one that was set, which alone holds within base64
+            and hex.
+        hint: the charset that the gateway told of the text; empty for none.
         coding: 0, 1 or 2 for GSM, eight bits or UCS-2, as Kannel tells it; empty for nothing.
 
     Raises:
@@ -158,18 +175,56 @@ def read_text(
             octets = base64.b64decode(octets, validate=True)
         elif form == HEX:
             octets = bytes.fromhex(octets.decode("ascii"))
-        return _decoded(octets, charset, hint.strip().lower(), coding.strip()), False
+        plain = form == TEXT
+        likely = charsets if plain else charsets[-1:]
+        hint, coding = hint.strip().lower(), coding.strip()
+        return _decoded(octets, likely, hint, coding, may_be_cut=plain), False
     except ValueError:
         return octets.hex().upper(), True
 
 
-def _decoded(octets: bytes, charset: str, hint: str, coding: str) -> str:
+def read_name(found: Any, name: str, *, charsets: Sequence[str], hint: str) -> str | None:
+    """A sender; None when it is not there. Octets that are no UTF-8 are read as those of the text.
+
+    Whatever charset the text has, names come in UTF-8 too, and never in UTF-16. What is handed in
+    is the same as for `read_text`.
+
+    Raises:
+        Refused: INVALID, for what is neither a text nor a number.
+    """
+    if not isinstance(found, bytes):
+        return text_of(found, name)
+    told = _known_charset(hint.strip().lower())
+    for charset in ("utf-8", *([told] if told else charsets)):
+        if not charset.startswith("utf-16"):
+            with suppress(UnicodeDecodeError):
+                return found.decode(charset)
+    return found.decode("utf-8", "replace")
+
+
+def _decoded(
+    octets: bytes, charsets: Sequence[str], hint: str, coding: str, *, may_be_cut: bool
+) -> str:
     if hint in _BINARY or (coding == _EIGHT_BIT and not hint):
         return binary_text(octets)
     if not hint and coding == _UCS2:
         hint = "utf-16-be"
-    named = _known_charset(_SPELLINGS.get(hint, hint)) or charset
-    return utf16_text(octets) if named == "utf-16-be" else octets.decode(named)
+    named = _known_charset(_SPELLINGS.get(hint, hint))
+    *first, last = [named] if named else charsets
+    for charset in first:
+        with suppress(UnicodeDecodeError):
+            return _in_charset(octets, charset, may_be_cut=may_be_cut)
+    return _in_charset(octets, last, may_be_cut=may_be_cut)
+
+
+def _in_charset(octets: bytes, charset: str, *, may_be_cut: bool) -> str:
+    if charset == "utf-16-be":
+        return utf16_text(octets)
+    if charset != "utf-8":
+        return octets.decode(charset)
+    # Gateways cut long texts after so many octets, and through the last letter.
+    text, read = codecs.utf_8_decode(octets, "strict", not may_be_cut)
+    return text if read == len(octets) else text + "\ufffd"
 
 
 def _known_charset(name: str) -> str | None:

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
+
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.inbound import Inbound, MessageKind, Part, storable
 from simlet.domain.phone import parse_destination
-from simlet.gateways.contract import Fate
+from simlet.domain.signing import hash_secret, secrets_equal
+from simlet.gateways.contract import Fate, HttpAnswer, HttpRequest
 from simlet.log import get_log
 
 _log = get_log("gateways")
@@ -22,6 +25,9 @@ MAX_TEXT_CHARS = 40_000
 MAX_SENDER_CHARS = 64
 MAX_ID_CHARS = 200
 MAX_MESSAGES = 1000
+STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 403}
+NOT_KEPT = "it could not be kept now; send it again"
+NOT_ITS_LINE = "its line is another gateway's; do not send it again"
 RFC3339, UNIX_S, UNIX_MS = "rfc3339", "unix_s", "unix_ms"
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -29,6 +35,8 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX = re.compile(r"(\d{1,15})(?:\.(\d{1,9}))?", re.ASCII)
 _ZONE = re.compile(r"(?:UTC|Z|([+-])(\d{2}):?(\d{2}))", re.ASCII)
+_LEAP_SECOND = re.compile(r"([T ]\d{2}:\d{2}:)60", re.ASCII)
+_NO_SECRET = bytes(32)
 _A_TIME = datetime(2026, 11, 23, 21, 34, 56, tzinfo=UTC)
 
 
@@ -117,7 +125,7 @@ def read_zone(text: str, name: str) -> timezone:
     """
     found = _ZONE.fullmatch(text)
     if found is None or int(found[2] or 0) > 14 or int(found[3] or 0) > 59:
-        raise invalid(name, "expected a distance from UTC, as +07:00")
+        raise invalid(name, "expected a distance from UTC, for example +07:00")
     distance = timedelta(hours=int(found[2] or 0), minutes=int(found[3] or 0))
     return timezone(-distance if found[1] == "-" else distance)
 
@@ -195,7 +203,10 @@ def _unix(text: str, form: str) -> datetime:
 
 def _calendar(text: str, form: str, zone: timezone) -> datetime:
     # The zone is put in where it is missing.
-    at = datetime.fromisoformat(text) if form == RFC3339 else datetime.strptime(text, form)  # noqa: DTZ007
+    if form == RFC3339:
+        at = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59", text.upper()))
+    else:
+        at = datetime.strptime(text, form)  # noqa: DTZ007
     return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
@@ -210,6 +221,26 @@ def text_of(value: object, name: str) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise invalid(name, "expected a text")
+
+
+def is_secret(shown: str, secret_hash: bytes | None) -> bool:
+    """Whether it is the gateway's secret, in a time that tells nothing; none is, where it has none.
+
+    `secret_hash` is that of the gateway's `Tools`.
+    """
+    equal = secrets_equal(hash_secret(shown), secret_hash or _NO_SECRET)
+    return equal and secret_hash is not None
+
+
+def bearer_of(request: HttpRequest) -> str:
+    """The secret that a request shows as `Authorization: Bearer SECRET`; empty for none."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+def error_answer(status: int, sentence: str) -> HttpAnswer:
+    """An answer that says in JSON what is wrong; the sentence repeats nothing of what came."""
+    return HttpAnswer(status, msgspec.json.encode({"error": sentence}), reason=sentence)
 
 
 def worst(fates: Sequence[Fate]) -> Fate:

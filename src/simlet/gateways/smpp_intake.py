@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from simlet.clock import Clock
-from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, Part
 from simlet.gateways.contract import Fate, Tools
 from simlet.log import get_log
@@ -224,9 +223,6 @@ class Intake:
             return _NoMessage(
                 encode(Command.GENERIC_NACK, error.status, frame.sequence), str(error)
             )
-        except Refused:
-            answer = encode_answer(frame.command, Status.ESME_RINVDSTADR, frame.sequence)
-            return _NoMessage(answer, "the destination is no number")
         # What a lost session still held is no repetition of what it had before.
         if message.source_id != own_id or self._is_lost:
             return message

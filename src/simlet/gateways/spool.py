@@ -147,11 +147,13 @@ class Spool:
     Attributes:
         limit_bytes: what the folder may hold.
         clock: puts the files of several processes in order, and the log's lines apart.
+        owner_of: whose owner has the folder where root makes it.
     """
 
     folder: Path
     limit_bytes: int
     clock: Clock
+    owner_of: Path | None = None
     _files: SpoolFiles = field(init=False)
     _disk: ThreadPoolExecutor = field(init=False)
     _jobs: list[_Job] = field(default_factory=list)
@@ -165,7 +167,7 @@ class Spool:
     _closed: bool = False
 
     def __post_init__(self) -> None:
-        self._files = SpoolFiles(self.folder, self.limit_bytes)
+        self._files = SpoolFiles(self.folder, self.limit_bytes, self.owner_of)
         self._disk = ThreadPoolExecutor(1, "spool")
         self._none.set()
 
@@ -215,14 +217,23 @@ class Spool:
         """What waits longest, the oldest first; waits until there is something.
 
         It is given again, and in front, until it is done or set aside.
+
+        Raises:
+            OSError: a file cannot be read, and nothing lies before it.
         """
         await self._some.wait()
         if len(self._batch) < count:
-            read = await self._run(self._files.read, count - len(self._batch), BATCH_BYTES)
-            for record in read:
-                await self._add(record)
-            self._tell()
+            try:
+                await self._read_on(count - len(self._batch))
+            except OSError:
+                if not self._batch:
+                    raise
         return self._batch[:count]
+
+    async def _read_on(self, count: int) -> None:
+        for record in await self._run(self._files.read, count, BATCH_BYTES):
+            await self._add(record)
+        self._tell()
 
     async def done(self, messages: Sequence[Spooled]) -> None:
         """These are in the database: what is on disk of them is erased in time."""

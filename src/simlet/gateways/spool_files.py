@@ -13,6 +13,7 @@ from pathlib import Path
 
 from simlet.gateways.spool_segment import GONE, SPOOL, Segment, erase, locked, unframed
 from simlet.log import get_log
+from simlet.ownership import give_to_owner_of
 
 POISON, DAMAGED = ".poison", ".damaged"
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -36,11 +37,13 @@ class SpoolFiles:
 
     Attributes:
         limit_bytes: what the folder may hold, with what was set aside there.
+        owner_of: whose owner has the folder where root makes it.
         left: records that are on disk and not done; it may be read from any thread.
     """
 
     folder: Path
     limit_bytes: int
+    owner_of: Path | None = None
     left: int = 0
     _segments: list[Segment] = field(default_factory=list)
 
@@ -51,6 +54,8 @@ class SpoolFiles:
             OSError: it cannot be made.
         """
         self.folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        if self.owner_of is not None:
+            give_to_owner_of(self.folder, self.owner_of)
 
     def write(self, records: Sequence[bytes], now_ms: int) -> list[bool]:
         """Keeps framed records, as far as there is room; for each whether it is on disk.
@@ -67,8 +72,12 @@ class SpoolFiles:
                 room -= len(record)
                 fitting.append(record)
         if fitting:
-            self._open_segment(now_ms).write(fitting)
-            self._count()
+            try:
+                self._open_segment(now_ms).write(fitting)
+            finally:
+                # A file that was made for a write that failed holds nothing, as on a full disk.
+                self._erase_spent()
+                self._count()
         return fits
 
     def adopt(self) -> int:
@@ -92,17 +101,23 @@ class SpoolFiles:
     def read(self, count: int, size_bytes: int) -> list[Record]:
         """The next records, the oldest first: at least one where there is one, and at most so many.
 
-        Damaged ones are set aside. Those that were read before are not given again.
+        Damaged ones are set aside. Those that were read before are not given again. A file that
+        cannot be read ends what is given, as what lies behind it is newer.
 
         Raises:
-            OSError: a file cannot be read.
+            OSError: a file cannot be read, and nothing lies before it.
         """
         records: list[Record] = []
-        for record in self._next_records():
-            records.append(record)
-            size_bytes -= len(record.line)
-            if len(records) >= count or size_bytes <= 0:
-                break
+        try:
+            for record in self._next_records():
+                records.append(record)
+                size_bytes -= len(record.line)
+                if len(records) >= count or size_bytes <= 0:
+                    break
+        except OSError:
+            # What was read is given this once: the next call tells of the file.
+            if not records:
+                raise
         self._erase_spent()
         self._count()
         return records

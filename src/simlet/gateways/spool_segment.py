@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from simlet.log import get_log
+from simlet.ownership import give_to_owner_of
 
 SPOOL, GONE = ".spool", ".gone"
 _NEW = ".new"
@@ -81,10 +82,14 @@ class Segment:
         descriptor = os.open(new, flags, _FILE_MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            give_to_owner_of(new, folder)
             # Others look at it from now on, when it is locked.
             new.rename(path)
             _sync_folder(folder)
         except OSError:
+            for one in (new, path):
+                with contextlib.suppress(OSError):
+                    one.unlink(missing_ok=True)
             os.close(descriptor)
             raise
         return cls(path, descriptor, size=0, unread=0)

@@ -13,6 +13,7 @@ from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound
 from simlet.flows import browse
 from simlet.flows.manage_gateways import CONSOLE
+from simlet.flows.note_reports import last_sim_in
 from simlet.gateways.contract import (
     Deliver,
     Driver,
@@ -285,6 +286,7 @@ class Supervisor:
             recording_limit_bytes=self.runtime.settings.recordings.size_limit_bytes,
             report=self.report_of(gateway),
             address=f"{self.runtime.base_url}/gateways/{gateway.name}",
+            last_sim=lambda port: self.runtime.db.read(last_sim_in, gateway.id, port),
         )
 
 

@@ -12,12 +12,12 @@ from simlet.store.sql import Row, Sql, Tx, ids_array
 _FIELDS = (
     "p.id, p.account_id, p.scope, p.url, p.failover_url, p.events, p.format, p.secret, "
     "p.old_secret, p.old_secret_until_ms, p.state, p.disabled_reason, p.created_at_ms, "
-    "p.failing_since_ms, p.fails_in_row, p.resting_until_ms"
+    "p.failing_since_ms, p.fails_in_row, p.resting_until_ms, p.after_seq"
 )
 _ADD = Sql(
     "INSERT INTO endpoints (account_id, scope, url, failover_url, events, format, secret, state, "
-    "created_at_ms, url_hash) VALUES (:account_id, :scope, :url, :failover_url, :events, :format, "
-    ":secret, 'active', :now_ms, :url_hash) {returning_id}"
+    "created_at_ms, url_hash, after_seq) VALUES (:account_id, :scope, :url, :failover_url, "
+    ":events, :format, :secret, 'active', :now_ms, :url_hash, :after_seq) {returning_id}"
 )
 _OF_ACCOUNT = Sql(
     f"SELECT {_FIELDS} FROM endpoints p WHERE p.id = :id AND p.account_id = :account_id "
@@ -26,6 +26,10 @@ _OF_ACCOUNT = Sql(
 _LIST = Sql(
     f"SELECT {_FIELDS} FROM endpoints p WHERE p.account_id = :account_id AND p.id < :before_id "
     "AND p.state <> 'removed' ORDER BY p.id DESC LIMIT :limit"
+)
+_LIST_OF_SCOPE = Sql(
+    f"SELECT {_FIELDS} FROM endpoints p WHERE p.account_id = :account_id AND p.id < :before_id "
+    "AND p.scope = :scope AND p.state <> 'removed' ORDER BY p.id DESC LIMIT :limit"
 )
 _COUNT = Sql(
     "SELECT count(*) FROM endpoints WHERE account_id = :account_id AND scope = 'account' "
@@ -131,6 +135,7 @@ def _endpoint(row: Row) -> Endpoint:
         failing_since_ms=row[13],
         fails_in_row=row[14],
         resting_until_ms=row[15],
+        after_seq=row[16],
     )
 
 
@@ -147,8 +152,8 @@ def _url_hash(scope: EndpointScope, url: str) -> bytes | None:
     return sha256(url.encode()).digest() if scope is EndpointScope.RENTAL else None
 
 
-def add_endpoint(tx: Tx, new: NewEndpoint, now_ms: int) -> int:
-    """Adds an active endpoint; its id."""
+def add_endpoint(tx: Tx, new: NewEndpoint, now_ms: int, after_seq: int = 0) -> int:
+    """Adds an active endpoint, which is told of what has a higher number; its id."""
     return tx.add(
         _ADD,
         account_id=new.account_id,
@@ -160,6 +165,7 @@ def add_endpoint(tx: Tx, new: NewEndpoint, now_ms: int) -> int:
         secret=new.secret,
         now_ms=now_ms,
         url_hash=_url_hash(new.scope, new.url),
+        after_seq=after_seq,
     )
 
 
@@ -168,9 +174,15 @@ def endpoint_of_account(tx: Tx, account_id: int, endpoint_id: int) -> Endpoint |
     return _found(tx.row(_OF_ACCOUNT, id=endpoint_id, account_id=account_id))
 
 
-def endpoints_of(tx: Tx, account_id: int, before_id: int, limit: int) -> list[Endpoint]:
-    """Endpoints of an account, newest first, without those that were removed."""
-    rows = tx.rows(_LIST, account_id=account_id, before_id=before_id, limit=limit)
+def endpoints_of(
+    tx: Tx, account_id: int, scope: EndpointScope | None, before_id: int, limit: int
+) -> list[Endpoint]:
+    """Endpoints of an account, newest first, without those removed; of one scope, if named."""
+    page = {"account_id": account_id, "before_id": before_id, "limit": limit}
+    if scope is None:
+        rows = tx.rows(_LIST, **page)
+    else:
+        rows = tx.rows(_LIST_OF_SCOPE, scope=scope.value, **page)
     return [_endpoint(row) for row in rows]
 
 

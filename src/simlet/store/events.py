@@ -13,6 +13,7 @@ import msgspec
 
 from simlet.domain.events import Event, EventKind
 from simlet.store.sql import Row, Sql, Tx, texts_array
+from simlet.store.stretches import EVER, SLICE_ROWS, Stretch
 
 _ADD = Sql(
     "INSERT INTO events (seq, kind, at_ms, account_id, rental_id, message_id, data) "
@@ -33,8 +34,12 @@ _TRACES = Sql(
 )
 _OF_ACCOUNT = Sql(
     f"SELECT {FIELDS} FROM events "
-    "WHERE account_id = :account_id AND seq > :after AND kind IN {texts} "
+    "WHERE account_id = :account_id AND seq > :after AND seq <= :last AND kind IN {texts} "
     "ORDER BY seq LIMIT :limit"
+)
+_OF_ACCOUNT_AT = Sql(
+    "SELECT seq FROM events WHERE account_id = :account_id AND seq > :after "
+    "ORDER BY seq LIMIT 1 OFFSET :passed"
 )
 _BY_SEQ = Sql(f"SELECT {FIELDS} FROM events WHERE seq = :seq")
 _LAST = Sql("SELECT max(seq) FROM events")
@@ -105,12 +110,19 @@ def events_after(tx: Tx, after: int, limit: int) -> list[LoggedEvent]:
 
 
 def events_of_account(
-    tx: Tx, account_id: int, after: int, limit: int, kinds: frozenset[EventKind]
+    tx: Tx, account_id: int, stretch: Stretch, limit: int, kinds: frozenset[EventKind]
 ) -> list[LoggedEvent]:
-    """Events of an account with higher numbers, of some kinds, in order."""
+    """Events of an account in a stretch of numbers, of some kinds, in order."""
     named = texts_array(kind.value for kind in kinds)
-    rows = tx.rows(_OF_ACCOUNT, account_id=account_id, after=after, limit=limit, texts=named)
+    inputs = stretch._asdict()
+    rows = tx.rows(_OF_ACCOUNT, account_id=account_id, limit=limit, texts=named, **inputs)
     return [logged_event(row) for row in rows]
+
+
+def oldest_slice(tx: Tx, account_id: int, after: int) -> Stretch:
+    """The next `SLICE_ROWS` events of an account behind a number, or all to the end."""
+    row = tx.row(_OF_ACCOUNT_AT, account_id=account_id, after=after, passed=SLICE_ROWS - 1)
+    return Stretch(after, EVER.last if row is None else row[0])
 
 
 def event_by_seq(tx: Tx, seq: int) -> LoggedEvent | None:
@@ -147,6 +159,12 @@ def last_seq(tx: Tx) -> int:
     """The highest number given; 0 when there is none."""
     row = tx.row(_LAST)
     return (row[0] or 0) if row else 0
+
+
+def newest_seq(tx: Tx) -> int:
+    """The number of the newest event that was committed, or that this transaction wrote."""
+    number_events(tx)
+    return last_seq(tx)
 
 
 def position(tx: Tx, name: str) -> int | None:

@@ -41,6 +41,11 @@ _BY_NUMBERS = Sql(f"{_STANDING} WHERE l.number IN {{texts}} AND l.state <> 'reti
 _BY_PORTS = Sql(
     f"{_STANDING} WHERE l.gateway_id = :gateway_id AND l.state <> 'retired' AND h.port IN {{texts}}"
 )
+_LAST_IN = Sql(
+    "SELECT l.iccid, h.imsi FROM lines l JOIN line_health h ON h.line_id = l.id "
+    "WHERE l.gateway_id = :gateway_id AND l.state <> 'retired' AND h.port = :port "
+    "AND h.seen_at_ms IS NOT NULL ORDER BY h.seen_at_ms DESC, l.id DESC LIMIT 1"
+)
 _DUE = Sql(
     "SELECT line_id FROM line_health WHERE probe_at_ms IS NOT NULL AND probe_at_ms <= :now_ms "
     "ORDER BY probe_at_ms, line_id LIMIT :limit"
@@ -211,6 +216,12 @@ def lines_by_port(tx: Tx, gateway_id: int, ports: Sequence[str]) -> list[HealthO
     """A gateway's lines in use that were seen last in one of these ports."""
     rows = tx.rows(_BY_PORTS, gateway_id=gateway_id, texts=texts_array(ports))
     return [_health_of(row) for row in rows]
+
+
+def last_sim_in(tx: Tx, gateway_id: int, port: str) -> frozenset[str]:
+    """The ICCID and IMSI, as far as known, of the SIM that a gateway saw last in a port."""
+    row = tx.row(_LAST_IN, gateway_id=gateway_id, port=port)
+    return frozenset(one for one in row or () if one)
 
 
 def due_lines(tx: Tx, now_ms: int, limit: int) -> list[int]:

@@ -18,7 +18,10 @@ _LOCK = Sql(
     "SELECT number FROM lines WHERE id = :line_id AND state = 'active' AND out_reason IS NULL "
     "{for_update}"
 )
-_HELD_ICCIDS = Sql("SELECT iccid FROM lines WHERE iccid IN {texts} AND state <> 'retired'")
+_HELD_SIMS = Sql(
+    "SELECT gateway_id, iccid, number, network_id, store, holder, contract FROM lines "
+    "WHERE iccid IN {texts} AND state <> 'retired'"
+)
 _HELD_NUMBERS = Sql("SELECT number FROM lines WHERE number IN {texts} AND state <> 'retired'")
 _NUMBERED = Sql(
     "SELECT id, number FROM lines WHERE number BETWEEN :first AND :last AND state <> 'retired' "
@@ -77,6 +80,13 @@ class LineRow:
     gateway: str | None
 
 
+class HeldSim(NamedTuple):
+    """A line in use as it was imported, and the gateway that it has now."""
+
+    line: NewLine
+    gateway_id: int | None
+
+
 class ReceivingLine(NamedTuple):
     """A line that a message came to; with a gateway, no other one speaks for its number."""
 
@@ -85,11 +95,16 @@ class ReceivingLine(NamedTuple):
     gateway_id: int | None
 
 
-def receiving_line(tx: Tx, number: str, iccid: str | None) -> ReceivingLine | None:
-    """The line of a SIM, or without an ICCID of a number; None when no line in use has it."""
-    row = (
-        tx.row(_RECEIVING, number=number) if iccid is None else tx.row(_RECEIVING_SIM, iccid=iccid)
-    )
+def receiving_line(
+    tx: Tx, number: str, iccid: str | None, *, has_sim: bool = False
+) -> ReceivingLine | None:
+    """The line of a SIM, or else of a number; None when no line in use has it.
+
+    Where the equipment holds the SIM itself (`has_sim`), no number stands in for its ICCID.
+    """
+    row = None if iccid is None else tx.row(_RECEIVING_SIM, iccid=iccid)
+    if row is None and number and not (iccid and has_sim):
+        row = tx.row(_RECEIVING, number=number)
     return None if row is None else ReceivingLine(*row)
 
 
@@ -105,9 +120,10 @@ def lock_line(tx: Tx, line_id: int) -> str | None:
     return None if row is None else row[0]
 
 
-def known_iccids(tx: Tx, iccids: Sequence[str]) -> set[str]:
-    """Those of the ICCIDs that a line in use has already."""
-    return {row[0] for row in tx.rows(_HELD_ICCIDS, texts=texts_array(iccids))}
+def held_sims(tx: Tx, iccids: Sequence[str]) -> dict[str, HeldSim]:
+    """The lines in use that have one of the ICCIDs, by their ICCIDs."""
+    rows = tx.rows(_HELD_SIMS, texts=texts_array(iccids))
+    return {row[1]: HeldSim(NewLine(*row[1:]), row[0]) for row in rows}
 
 
 def known_numbers(tx: Tx, numbers: Sequence[str]) -> set[str]:

@@ -29,6 +29,10 @@ _QUARANTINED = Sql(
     "AND (m.quarantine = :reason OR :reason = '') AND (g.name = :gateway OR :gateway = '') "
     "ORDER BY m.id DESC LIMIT :limit"
 )
+_HAS_RECORDING = Sql(
+    "UPDATE messages SET has_recording = TRUE "
+    "WHERE id = :id AND NOT has_recording AND forgotten_at_ms IS NULL"
+)
 _ADD_RECORDING = Sql("INSERT INTO recordings (message_id, wav) VALUES (:message_id, :wav)")
 _RECORDING = Sql("SELECT wav FROM recordings WHERE message_id = :message_id")
 _FORGETTABLE = Sql(
@@ -142,6 +146,14 @@ def add_message(tx: Tx, gateway_id: int, new: NewMessage) -> int | None:
     if message_id is not None and inbound.recording is not None:
         tx.run(_ADD_RECORDING, message_id=message_id, wav=inbound.recording)
     return message_id
+
+
+def add_recording(tx: Tx, message_id: int, wav: bytes) -> bool:
+    """Adds the recording of a call that was kept without; False when it has one, or is erased."""
+    if not tx.run(_HAS_RECORDING, id=message_id):
+        return False
+    tx.run(_ADD_RECORDING, message_id=message_id, wav=wav)
+    return True
 
 
 def recording(tx: Tx, message_id: int) -> bytes | None:

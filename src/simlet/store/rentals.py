@@ -70,8 +70,8 @@ _LISTENING_FOR = Sql(
 )
 _OVER_SINCE = Sql(
     f"SELECT {_FIELDS}, {_RULES} FROM rentals r JOIN services s ON s.id = r.service_id "
-    "WHERE r.line_id = :line_id AND NOT r.listening AND r.created_at_ms <= :latest_ms "
-    "AND r.deadline_at_ms > :earliest_ms {in_order_for_update_of_r}"
+    "WHERE r.line_id = :line_id AND NOT r.listening AND r.deadline_at_ms > :earliest_ms "
+    "{in_order_for_update_of_r}"
 )
 _END = Sql(
     "UPDATE rentals SET state = :state, closed_at_ms = :closed_at_ms, listening = FALSE "
@@ -238,10 +238,9 @@ def listening_for(tx: Tx, line_id: int, sender: str) -> list[Candidate]:
     return _candidates(rows)
 
 
-def over_since(tx: Tx, line_id: int, earliest_ms: int, latest_ms: int) -> list[Candidate]:
-    """The rentals of a line that listen no more, and whose time touches a span; locked."""
-    rows = tx.rows(_OVER_SINCE, line_id=line_id, earliest_ms=earliest_ms, latest_ms=latest_ms)
-    return _candidates(rows)
+def over_since(tx: Tx, line_id: int, earliest_ms: int) -> list[Candidate]:
+    """The rentals of a line that listen no more, and whose deadline is after a moment; locked."""
+    return _candidates(tx.rows(_OVER_SINCE, line_id=line_id, earliest_ms=earliest_ms))
 
 
 def receive(tx: Tx, received: Rental, message_id: int) -> bool:

@@ -297,7 +297,7 @@ rentals = Table(
     Index(
         "ix_rentals_over",
         "line_id",
-        "created_at_ms",
+        "deadline_at_ms",
         sqlite_where=text("NOT listening"),
         postgresql_where=text("NOT listening"),
     ),
@@ -590,10 +590,20 @@ endpoints = Table(
     _when("resting_until_ms", nullable=True),
     _when("due_at_ms", nullable=True),
     Column("url_hash", LargeBinary(32)),
+    # What the event log held when it was added is not told.
+    Column("after_seq", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("scope IN ('account', 'rental')", name="scope"),
     CheckConstraint("format IN ('first_api', 'v1')", name="format"),
     CheckConstraint("state IN ('active', 'disabled', 'removed')", name="state"),
     Index("ix_endpoints_account", "account_id", "id"),
+    # A dealer may name an address of its own with each rental: those are not gone through.
+    Index(
+        "ix_endpoints_of_account",
+        "account_id",
+        "id",
+        sqlite_where=text("scope = 'account'"),
+        postgresql_where=text("scope = 'account'"),
+    ),
     Index(
         "ix_endpoints_due",
         "account_id",

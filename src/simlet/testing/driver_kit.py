@@ -84,6 +84,8 @@ class Office:
         fate: what becomes of messages from now on.
         open: while it is not set, messages are neither kept nor refused yet.
         expected: what the driver hears that somebody waits for.
+        last_sims: what the SIM that was seen last in each port is known by; None while the
+            database fails.
     """
 
     clock: FakeClock = field(default_factory=FakeClock)
@@ -92,6 +94,7 @@ class Office:
     fate: Fate = Fate.KEPT
     open: asyncio.Event = field(default_factory=asyncio.Event)
     expected: Sequence[Expected] = ()
+    last_sims: dict[str, frozenset[str]] | None = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -110,6 +113,7 @@ class Office:
             recording_limit_bytes=RECORDING_LIMIT_BYTES,
             report=self.reports.append,
             address=ADDRESS,
+            last_sim=self._last_sim,
         )
 
     async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
@@ -130,6 +134,11 @@ class Office:
                 self._arrived.clear()
                 await self._arrived.wait()
         return list(self.handed_over)
+
+    async def _last_sim(self, port: str) -> frozenset[str]:
+        if self.last_sims is None:
+            raise OSError
+        return self.last_sims.get(port, frozenset())
 
     async def _expected(self) -> AsyncIterator[Expected]:
         for one in self.expected:

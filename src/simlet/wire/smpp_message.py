@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, MessageKind, Part, storable
 from simlet.domain.phone import parse_destination
 from simlet.wire.gsm7 import decode_unpacked
@@ -70,15 +71,13 @@ class Reading:
 def read_message(message: ShortMessage, reading: Reading, own_id: str | None = None) -> Inbound:
     """The message, with the other side's own id where it gives one.
 
-    A text that cannot be read, for its header or its length, gives a damaged message.
+    A text that cannot be read, for its header or its length, gives a damaged message; where it was
+    sent to what is no number, whose line it is is not known.
 
     Args:
         message: one that is no receipt.
         reading: how it is read.
         own_id: the id of a message that the other side gives none.
-
-    Raises:
-        Refused: INVALID, when what it was sent to is no number.
     """
     source_ton, source, destination, esm_class, data_coding, octets, parameters = message
     to = _destination(destination)
@@ -123,7 +122,8 @@ def read_text(data_coding: int, user_data: UserData, alphabet: str) -> str:
     if coding in _LIKE_ASCII and _is_ascii(user_data):
         return body.decode("ascii")
     if coding == 8:
-        return utf16_text(body)
+        # Some SMSCs end each text with a NUL of one octet, whatever its alphabet is.
+        return utf16_text(body.removesuffix(b"\0") if len(body) % 2 else body)
     if coding == 0:
         return _default_text(body, user_data, alphabet)
     if coding == 1 and _is_gsm7(user_data):
@@ -171,8 +171,10 @@ def _destination(octets: bytes) -> str:
     if _MOBILE.fullmatch(octets):
         return "+" + octets.decode("ascii")
     text = octets.decode("latin-1")
-    # Dialled with the international prefix; no mobile number of ours begins so otherwise.
-    return parse_destination(text.removeprefix("00") if text.startswith("0084") else text)
+    try:
+        return parse_destination(text)
+    except Refused:
+        return ""  # a name, or nothing: the message is kept all the same, for the operator
 
 
 @lru_cache(maxsize=4096)

@@ -117,8 +117,8 @@ UNDER_TEST = UnderTest(
         ),
         Case(
             "half_a_ucs2_letter",
-            deliver_sm(b"\0A\0", coding=8),
-            _said("SHOPEE", "004100", damaged=True),
+            deliver_sm(b"\0A\1", coding=8),
+            _said("SHOPEE", "004101", damaged=True),
         ),
         Case(
             "a_number_of_another_sort",
@@ -137,7 +137,7 @@ UNDER_TEST = UnderTest(
         ),
         Case("an_unknown_pdu", pdu(0x0000_0777, 4, b"what"), (), Reaction.REJECTED),
         Case("too_short", pdu(Command.DELIVER_SM, 4, b"\0\x05\0SHOP"), (), Reaction.REJECTED),
-        Case("no_number", deliver_sm(b"Ma 4", to=b"nobody"), (), Reaction.REJECTED),
+        Case("no_number", deliver_sm(b"Ma 4", to=b"nobody"), _said("SHOPEE", "Ma 4", to="")),
     ),
     connect,
     secrets=(PASSWORD,),

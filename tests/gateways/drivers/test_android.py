@@ -137,6 +137,30 @@ async def test_a_message_is_a_sign_of_life_of_its_gateway() -> None:
     assert GatewayReport(up=True) in office.reports
 
 
+@pytest.mark.parametrize(
+    ("phone_behind_s", "received_at", "came_before_ms"),
+    [
+        # In milliseconds: the phone's clock, as wrong as the signed stamp is.
+        (240, "2023-11-14T22:09:19.900Z", 100),
+        (-240, "2023-11-14T22:17:19.900Z", 100),
+        (240, "2023-11-14T22:07:20.500Z", 119_500),  # sent again two minutes later
+        (240, "2023-11-14T22:09:20.500Z", 0),  # never later than now
+        (2, "2023-11-14T22:13:15.500Z", 4_500),  # so long a request may take
+        (3, "2023-11-14T22:13:15.500Z", 1_500),
+        # In whole seconds: the network's, which is right.
+        (240, "2023-11-14T22:13:10.000Z", 10_000),
+        (-240, "2023-11-14T22:13:10.000Z", 10_000),
+    ],
+)
+async def test_the_stamp_of_a_phone_is_corrected_by_what_its_clock_is_wrong(
+    phone_behind_s: int, received_at: str, came_before_ms: int
+) -> None:
+    whole = {"message": "486460", "sender": "Yahoo", "simNumber": 1, "receivedAt": received_at}
+    body = {"id": "e1", "event": "sms:received", "deviceId": DEVICE, "payload": whole}
+    _, (one,) = await ask(signed(json.dumps(body).encode(), at_s=NOW_S - phone_behind_s))
+    assert one.sent_at_ms == START_MS - came_before_ms
+
+
 @pytest.mark.parametrize("stamp", ["yesterday", "1970-01-01T00:00:00.000Z", {}, True, 486460])
 async def test_a_message_with_a_wrong_stamp_is_taken_without_it_and_that_is_told(
     stamp: object,

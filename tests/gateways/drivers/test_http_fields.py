@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from gateways.drivers.http_gate import E164, STARTED, Gate, fates, sms
-from simlet.gateways.drivers.http import MAX_ID_CHARS, MAX_SENDER_CHARS, MAX_TEXT_CHARS
+from simlet.gateways.posted import MAX_ID_CHARS, MAX_SENDER_CHARS, MAX_TEXT_CHARS
 from simlet.testing.clock import START_MS
 
 pytestmark = pytest.mark.anyio
@@ -82,9 +82,10 @@ BAD_TIMES = (
     "",
     "1767225600",
     "20260101T000000Z",
-    "2026-01-01T00:00Z",
     "2026-02-30T00:00:00Z",
     "2026-01-01T24:00:00Z",
+    "2026-01-01T00:00:61Z",
+    "2026-01-01T00Z",
     "1999-12-31T23:59:59Z",
     "1970-01-01T00:00:00Z",
     "2200-01-01T00:00:00Z",
@@ -108,17 +109,23 @@ async def test_times_are_kept_to_the_millisecond_whatever_their_zone(gate: Gate)
         "2023-11-14T22:13:20.123456Z",
         "2000-01-01T00:00:00Z",
         "2199-12-31T23:59:59.999Z",
+        "2023-11-15T05:13+07:00",
+        "2016-12-31T23:59:60Z",
+        "2023-11-14 22:13:21z",
     ]
 
     reply = await gate.messages([sms(sent_at=stamp) for stamp in stamps])
 
-    assert fates(reply) == ["kept"] * 5
+    assert fates(reply) == ["kept"] * 8
     assert await gate.kept("sent_at_ms") == [
         (START_MS,),
         (START_MS + 500,),
         (START_MS + 123,),
         (946_684_800_000,),
         (7_258_118_399_999,),
+        (START_MS - 20_000,),
+        (1_483_228_799_000,),
+        (START_MS + 1000,),
     ]
 
 
@@ -131,6 +138,11 @@ SPELLINGS = (
     "0967.000.001",
     "(096) 700-0001",
     " 0967000001 ",
+    "0967\u00a0000\u00a0001",
+    "\t0967\u202f000001\r\n",
+    "0084967000001",
+    "0084 (0)967 000 001",
+    "+84 (0)967 000 001",
 )
 
 

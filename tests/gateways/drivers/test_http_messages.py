@@ -18,7 +18,7 @@ from gateways.drivers.http_gate import (
     wav,
 )
 from outages import no_connections, no_writes
-from simlet.gateways.drivers.http import MAX_BATCH
+from simlet.gateways.posted import MAX_MESSAGES
 from simlet.store.database import open_database
 from simlet.store.sql import Sql, Tx
 from simlet.testing.site import site_of
@@ -49,10 +49,17 @@ async def test_messages_are_kept_as_they_came_and_in_their_order(gate: Gate) -> 
     assert await gate.kept("body, sender, to_number") == [(text, "Yahoo", E164) for text in texts]
 
 
-async def test_a_batch_of_the_largest_size_is_kept_whole(gate: Gate) -> None:
-    reply = await gate.messages([sms(f"text {number}") for number in range(MAX_BATCH)])
+async def test_a_byte_order_mark_in_front_is_no_part_of_what_is_posted(gate: Gate) -> None:
+    one = b'{"to":"0967000001","from":"Yahoo","text":"one"}'
+    replies = [await gate.messages(b"\xef\xbb\xbf" + body) for body in (one, b"[" + one + b"]")]
+    replies.append(await gate.calls(b"\xef\xbb\xbf" + one))
+    assert [fates(reply) for reply in replies] == [["kept"]] * 3
 
-    assert MAX_BATCH == 1000
+
+async def test_a_batch_of_the_largest_size_is_kept_whole(gate: Gate) -> None:
+    reply = await gate.messages([sms(f"text {number}") for number in range(MAX_MESSAGES)])
+
+    assert MAX_MESSAGES == 1000
     assert fates(reply) == ["kept"] * 1000
     assert await gate.kept("body") == [(f"text {number}",) for number in range(1000)]
 

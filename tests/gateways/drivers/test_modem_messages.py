@@ -10,10 +10,11 @@ from gateways.drivers.modem_rig import SENT, Rig, pdu, stored
 from simlet.domain.health import Reception
 from simlet.domain.inbound import Part
 from simlet.gateways.contract import Fate
-from simlet.gateways.drivers.modem import KIND
+from simlet.gateways.drivers.modem import KIND, gateway
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.equipment import Card, Modem, Reading
 from simlet.gateways.drivers.modem.mailbox import MOST_PUSHED, Mailbox
+from simlet.testing.driver_kit import running
 from simlet.testing.sms_pdus import tpdu_length, write_deliver
 from simlet.wire.at import Unsolicited
 
@@ -23,12 +24,14 @@ pytestmark = pytest.mark.anyio
 async def test_what_lies_on_the_sim_and_in_the_modem_is_read_at_the_start(rig: Rig) -> None:
     rig.modem.receive(pdu("on the SIM 111111"), storage="SM")
     rig.modem.receive(pdu("in the modem 222222"), storage="ME")
-    async with rig.set_up():
-        await until(lambda: not rig.modem.stored("SM") and not rig.modem.own)
+    with plugged_in(rig.modem):
+        rig.desk.last_sims = {rig.modem.path: frozenset((SIM.iccid,))}
+        async with rig.working():
+            await until(lambda: not rig.modem.stored("SM") and not rig.modem.own)
     assert sorted(rig.desk.texts) == ["in the modem 222222", "on the SIM 111111"]
-    first = rig.desk.handed_over[0]
-    assert (first.iccid, first.to, first.sender) == (SIM.iccid, SIM.number, "VIETTEL")
-    assert (first.sent_at_ms, first.source_id) == (SENT.at_ms, None)
+    for one in rig.desk.handed_over:
+        assert (one.iccid, one.to, one.sender) == (SIM.iccid, SIM.number, "VIETTEL")
+        assert (one.sent_at_ms, one.source_id) == (SENT.at_ms, None)
 
 
 async def test_a_message_is_read_as_soon_as_the_modem_tells_of_it(rig: Rig) -> None:
@@ -204,6 +207,17 @@ async def test_a_pushed_message_is_acknowledged_after_it_is_kept(rig: Rig) -> No
     assert len(rig.asked("AT+CNMA")) == 1
 
 
+async def test_a_modem_that_refuses_an_acknowledgement_is_told_again_to_push(rig: Rig) -> None:
+    rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1")
+    rig.modem.faults.results = {"+CNMA": ["+CMS ERROR: 340"]}
+    async with rig.set_up():
+        before = len(rig.asked("AT+CNMI=2,2"))
+        rig.modem.receive(pdu("Ma 123456"))
+        await until(lambda: len(rig.asked("AT+CNMI=2,2")) == before + 1)
+        await until(lambda: not rig.modem.waiting)
+    assert len(rig.asked("AT+CNMA")) == 2
+
+
 async def test_a_pushed_message_that_is_not_kept_comes_again(rig: Rig) -> None:
     rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1")
     rig.desk.fate = Fate.FAILED
@@ -236,6 +250,45 @@ async def test_a_pushed_message_that_nobody_else_has_outlives_the_connection(
             await until(lambda: rig.desk.is_last(Reception.READY))
     assert len(rig.desk.texts) == before + 1
     assert set(rig.desk.texts) == {"Ma 123456"}
+
+
+async def test_what_was_pushed_is_handed_over_although_its_port_is_gone(
+    rig: Rig, tmp_path: Path
+) -> None:
+    rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1", "+CSMS")
+    rig.modem.link = tmp_path / "ttyUSB0"
+    tools = rig.desk.tools(KIND, {"ports": f"{tmp_path}/ttyUSB*", "command_timeout_s": 0.5})
+    with plugged_in(rig.modem):
+        async with running(KIND.make(tools)), passing_time(rig.desk.clock):
+            await until(lambda: rig.desk.is_last(Reception.READY))
+            rig.desk.fate = Fate.FAILED
+            for number in range(3):
+                rig.modem.receive(pdu(f"Ma {number}"))
+            await rig.desk.until_handed_over(1)
+            rig.modem.unplug()
+            await until(lambda: rig.desk.gateway.detail == "there is no port")
+            rig.desk.fate = Fate.KEPT
+            await until(lambda: rig.desk.texts[-1] == "Ma 2")
+    assert {one.iccid for one in rig.desk.handed_over} == {SIM.iccid}
+
+
+@pytest.mark.parametrize(("fate", "lost"), [(Fate.KEPT, []), (Fate.FAILED, [2])])
+async def test_what_was_pushed_is_handed_over_when_the_driver_ends_or_told_as_lost(
+    rig: Rig, fate: Fate, lost: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "END_WITHIN_S", 0.2)
+    rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1", "+CSMS")
+    rig.desk.fate = Fate.FAILED
+    with capture_logs() as logs:
+        async with rig.set_up():
+            rig.modem.receive(pdu("Ma 1"))
+            rig.modem.receive(pdu("Ma 2"))
+            await rig.desk.until_handed_over(1)
+            rig.desk.fate = fate
+    told = [one["messages"] for one in logs if one["event"] == "modem_pushed_lost"]
+    assert told == lost
+    if fate is Fate.KEPT:
+        assert rig.desk.texts[-2:] == ["Ma 1", "Ma 2"]
 
 
 @pytest.mark.parametrize(("acknowledges", "lost"), [(False, 1), (True, 0)])

@@ -146,3 +146,103 @@ async def test_a_storage_that_fills_is_told_until_it_is_empty_again(rig: Rig) ->
         rig.desk.fate = Fate.KEPT
         await until(lambda: rig.desk.gateway == GatewayReport(up=True))
     assert not rig.modem.stored("SM")
+
+
+# SIMs that do not tell their ICCID.
+
+_BUSY = "+CME ERROR: 14"
+_OTHER_ICCID_COMMANDS = ("+CRSM", "+ICCID", "^ICCID", "+QCCID", "#CCID")
+
+
+async def test_nothing_is_handed_over_or_deleted_until_a_busy_sim_tells_its_iccid(rig: Rig) -> None:
+    rig.modem.faults.unknown = _OTHER_ICCID_COMMANDS
+    rig.modem.faults.results = {"+CCID": [_BUSY] * 40}
+    rig.modem.receive(pdu("Ma 123456"), storage="SM")
+    with plugged_in(rig.modem):
+        async with rig.working(), passing_time(rig.desk.clock):
+            await until(lambda: "does not tell its ICCID" in rig.desk.gateway.detail)
+            assert rig.desk.is_last(Reception.SEARCHING)
+            assert rig.modem.stored("SM")
+            await until(lambda: not rig.modem.stored("SM"))
+            await until(lambda: rig.desk.gateway == GatewayReport(up=True))
+    assert [one.iccid for one in rig.desk.handed_over] == [SIM.iccid]
+
+
+async def test_an_iccid_that_is_told_later_is_that_of_what_is_read_from_then_on(rig: Rig) -> None:
+    rig.modem.faults.unknown = (*_OTHER_ICCID_COMMANDS, "+CCID")
+    async with rig.set_up(), passing_time(rig.desk.clock):
+        await until(lambda: rig.desk.last_line and rig.desk.last_line.iccid is None)
+        rig.modem.faults.unknown = _OTHER_ICCID_COMMANDS
+        rig.modem.receive(pdu("Ma 123456"))
+        await until(lambda: not rig.modem.stored("SM"))
+    assert [one.iccid for one in rig.desk.handed_over] == [SIM.iccid]
+
+
+async def test_a_sim_that_is_taken_out_before_it_told_its_iccid_is_gone(rig: Rig) -> None:
+    rig.modem.faults.results = {"+CCID": ["+CME ERROR: 13"] * 40}
+    rig.modem.faults.unknown = _OTHER_ICCID_COMMANDS
+    with plugged_in(rig.modem):
+        async with rig.working(), passing_time(rig.desk.clock):
+            await until(lambda: "does not tell its ICCID" in rig.desk.gateway.detail)
+            rig.modem.swap_sim(None)
+            await until(lambda: rig.desk.is_last(Reception.NO_SIM))
+
+
+# What lies in the modem when another SIM is put in.
+
+
+@pytest.mark.parametrize("before", [frozenset(), frozenset((OTHER_SIM.iccid, OTHER_SIM.imsi))])
+async def test_what_lies_in_a_modem_that_had_another_sim_is_given_to_no_sim(
+    rig: Rig, before: frozenset[str]
+) -> None:
+    rig.modem.receive(pdu("Ma 123456"), storage="ME")
+    rig.modem.receive(pdu("Ma 654321"), storage="SM")
+    with plugged_in(rig.modem):
+        rig.desk.last_sims = {rig.modem.path: before}
+        async with rig.working():
+            await until(lambda: not rig.modem.own and not rig.modem.stored("SM"))
+            rig.modem.receive(pdu("Ma 111111"), storage="ME")
+            await until(lambda: len(rig.desk.texts) == 3 and not rig.modem.own)
+    assert {one.text: (one.iccid, one.to) for one in rig.desk.handed_over} == {
+        "Ma 123456": (None, ""),
+        "Ma 654321": (SIM.iccid, SIM.number),
+        "Ma 111111": (SIM.iccid, SIM.number),
+    }
+
+
+async def test_what_lies_in_the_modem_goes_to_no_sim_when_that_is_changed(rig: Rig) -> None:
+    async with rig.set_up(), passing_time(rig.desk.clock):
+        rig.desk.fate = Fate.FAILED
+        rig.modem.receive(pdu("Ma 123456"), storage="ME")
+        await rig.desk.until_handed_over(1)
+        rig.modem.swap_sim(OTHER_SIM, "+CPIN: READY")
+        await until(lambda: rig.desk.last_line and rig.desk.last_line.iccid == OTHER_SIM.iccid)
+        rig.desk.fate = Fate.KEPT
+        await until(lambda: not rig.modem.own)
+    assert rig.desk.handed_over[0].iccid == SIM.iccid
+    assert (rig.desk.handed_over[-1].iccid, rig.desk.handed_over[-1].to) == (None, "")
+
+
+async def test_what_lies_in_the_modem_stays_its_sims_when_that_comes_back(rig: Rig) -> None:
+    async with rig.set_up(), passing_time(rig.desk.clock):
+        rig.modem.swap_sim(None, "+CPIN: NOT READY")
+        await until(lambda: rig.desk.is_last(Reception.NO_SIM))
+        rig.modem.receive(pdu("Ma 123456"), storage="ME")
+        rig.modem.swap_sim(Sim())
+        await until(lambda: not rig.modem.own)
+    assert [one.iccid for one in rig.desk.handed_over] == [SIM.iccid]
+
+
+async def test_what_lies_in_the_modem_waits_until_the_database_tells_whose_it_is(rig: Rig) -> None:
+    rig.desk.last_sims = None
+    rig.modem.receive(pdu("Ma 123456"), storage="ME")
+    rig.modem.receive(pdu("Ma 654321"), storage="SM")
+    async with rig.set_up(), passing_time(rig.desk.clock):
+        await until(lambda: not rig.modem.stored("SM"))
+        rig.modem.say('+CMTI: "ME",1')
+        count = len(rig.asked("AT+CMGL"))
+        await until(lambda: len(rig.asked("AT+CMGL")) > count + 3)
+        assert rig.desk.texts == ["Ma 654321"]
+        rig.desk.last_sims = {rig.modem.path: frozenset((SIM.imsi,))}
+        await until(lambda: not rig.modem.own)
+    assert [one.iccid for one in rig.desk.handed_over] == [SIM.iccid] * 2

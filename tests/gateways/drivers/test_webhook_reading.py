@@ -62,7 +62,22 @@ async def test_whatever_a_stamp_says_its_message_is_taken(told: str, form: str) 
     assert one.text == ONE["text"]
 
 
+# Numbers
+
+
+@pytest.mark.parametrize(
+    "to", ["0912345678\t", "0912345678\r\n", "0912\u202f345678", "+84 (0)912 345 678", "  "]
+)
+async def test_the_line_is_found_whatever_blanks_are_around_its_number(to: str) -> None:
+    assert (await read(posted(ONE | {"to": to}), number="0912345678")).to == "+84912345678"
+
+
 # Texts
+
+
+async def test_json_is_known_behind_a_byte_order_mark() -> None:
+    body = b'\xef\xbb\xbf{"to": "0912345678", "from": "Yahoo", "text": "1"}'
+    assert (await read(post(body, "text/plain"))).text == "1"
 
 
 @given(
@@ -80,12 +95,44 @@ async def test_octets_that_are_no_text_are_kept_in_hex_as_damaged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "settings", "body", "sender", "text"),
+    [
+        ("", {"charset": "iso-8859-1"}, b"from=Soci%E9t%E9&text=num%E9ro", "Société", "numéro"),
+        ("", {"charset": "iso-8859-1"}, "from=Société&text=1".encode(), "Société", "1"),
+        ("", {"charset": "utf-16-be"}, b"from=Yahoo&text=%00M%00%E3", "Yahoo", "Mã"),
+        ("", {}, b"from=Soci%E9t%E9&text=1", "Soci�t�", "1"),
+        ("; charset=iso-8859-1", {}, b"from=Soci%E9t%E9&text=num%E9ro", "Société", "numéro"),
+        ('; Charset="ISO-8859-1"', {}, b"from=A&text=num%E9ro", "A", "numéro"),
+        ("; charset=utf-8", {"charset": "iso-8859-1"}, b"from=A&text=M%C3%A3", "A", "Mã"),
+        ("; charset=utf-8", {"charset": "iso-8859-1"}, b"from=%E9&text=num%E9ro", "é", "numéro"),
+        ("; charset=zip", {}, "from=A&text=Mã".encode(), "A", "Mã"),
+        ("; charset=iso-8859-1", {"text_form": "hex"}, b"from=A&text=4dc3a3", "A", "Mã"),
+    ],
+)
+async def test_a_form_is_read_in_the_charset_that_it_tells_or_else_that_was_set(
+    told: str, settings: dict[str, Value], body: bytes, sender: str, text: str
+) -> None:
+    one = await read(post(b"to=0912345678&" + body, FORM + told), **settings)
+    assert (one.sender, one.text, one.damaged) == (sender, text, False)
+
+
+@pytest.mark.parametrize("letter", ["ã", "đ", "ệ", "😀"])
+async def test_a_text_that_is_cut_within_its_last_letter_loses_no_more_than_that(
+    letter: str,
+) -> None:
+    cut = quote_from_bytes(f"486460 {letter}".encode()[:-1])
+    one = await read(post(f"to=0912345678&from=Yahoo&text={cut}".encode(), FORM))
+    assert (one.text, one.damaged) == ("486460 �", False)
+
+
+@pytest.mark.parametrize(
     ("text", "settings", "read_as", "damaged"),
     [
         ("TcOj", {"text_form": "base64"}, "Mã", False),
         ("AE0A4w==", {"text_form": "base64", "charset": "utf-16-be"}, "Mã", False),
         ("004D00E3", {"text_form": "hex", "charset": "utf-16-be"}, "Mã", False),
         ("4dc3a3", {"text_form": "hex"}, "Mã", False),
+        ("4dc3", {"text_form": "hex"}, "4DC3", True),
         ("Mã", {"text_form": "base64"}, "4DC3A3", True),
         ("123", {"text_form": "hex"}, "313233", True),
         ("00", {"text_form": "hex", "charset": "utf-16-be"}, "00", True),

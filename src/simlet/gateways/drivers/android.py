@@ -2,7 +2,10 @@
 
 Source: the app's documentation, "Webhooks" (events and payloads, signing, retries: anything but a
 2xx within 30 s comes again, 14 times over two days). Older versions say `phoneNumber` where newer
-ones say `sender`, and newer ones tell the SIM's number as `recipient`.
+ones say `sender`, and newer ones tell the SIM's number as `recipient`. Seen in its source: of what
+the phone hands to the app, `receivedAt` is the network's stamp, which has whole seconds; of what
+the app finds in the phone's inbox it is the phone's own clock, in milliseconds. `X-Timestamp` is
+the phone's clock at each sending, also of what was sent before.
 """
 
 import base64
@@ -30,6 +33,7 @@ from simlet.gateways.contract import (
 )
 from simlet.gateways.posted import (
     MAX_MESSAGES,
+    NOT_KEPT,
     RFC3339,
     inbound_sms,
     read_json,
@@ -43,6 +47,8 @@ from simlet.gateways.unset_ports import UnsetPorts
 
 ROUTE = "events"
 CLOCK_LEEWAY_S = 300
+CLOCK_RIGHT_WITHIN_MS = 2_000
+"""Nearer to ours a phone's clock is right: so long a request may take."""
 _MAX_DEVICE_CHARS = 64
 _TEXTS = {"sms:received", "sms:batch:received"}
 _MMS = {"mms:downloaded", "mms:batch:downloaded"}
@@ -87,7 +93,8 @@ class AndroidDriver:
         if wrong is not None:
             return _answer(401, error=wrong)
         try:
-            return await self._take(_Event.read(request.body))
+            event = _Event.read(request.body)
+            return await self._take(event, self._behind_ms(request))
         except Refused as refused:
             return _answer(400, error=refused.sentence)
 
@@ -104,34 +111,42 @@ class AndroidDriver:
             return "X-Timestamp is too far from our clock: set the phone's clock"
         return None
 
-    async def _take(self, event: "_Event") -> HttpAnswer:
+    def _behind_ms(self, request: HttpRequest) -> int:
+        """How far the phone's clock is behind ours, by the signed stamp; 0 where it is right."""
+        told_ms = int(request.headers["x-timestamp"]) * 1000
+        behind_ms = self.tools.clock.now_ms() - told_ms
+        return behind_ms if abs(behind_ms) > CLOCK_RIGHT_WITHIN_MS else 0
+
+    async def _take(self, event: "_Event", behind_ms: int) -> HttpAnswer:
         if event.kind in _SIGNS_OF_LIFE:
             self._tell_of(event.device)
             return _answer(200, result="seen")
         if event.kind not in _TEXTS | _MMS | _DATA:
             return _answer(200, result="ignored")
-        messages, wrong = self._messages(event)
+        messages, wrong = self._messages(event, behind_ms)
         fate = worst(await self.tools.deliver(messages)) if messages else Fate.DUPLICATE
         self.tools.report(GatewayReport(up=True, detail=self._unset.clause()))
         if fate is Fate.FAILED:
-            return _answer(503, error="it could not be kept now; send it again")
+            return _answer(503, error=NOT_KEPT)
         if wrong is not None:
             return _answer(400, error=wrong)
         return _answer(_STATUS_OF[fate], result=fate.value)
 
-    def _messages(self, event: "_Event") -> tuple[list[Inbound], str | None]:
+    def _messages(self, event: "_Event", behind_ms: int) -> tuple[list[Inbound], str | None]:
         """The messages of an event, and a sentence about the first one that cannot be read."""
         messages: list[Inbound] = []
         wrong: str | None = None
         for place, payload in enumerate(event.payloads):
             source_id = event.id if event.single else f"{event.id}:{place}"
             try:
-                messages.append(self._message(event, payload, source_id))
+                messages.append(self._message(event, payload, source_id, behind_ms))
             except Refused as refused:
                 wrong = wrong or refused.sentence
         return messages, wrong
 
-    def _message(self, event: "_Event", payload: dict[str, Any], source_id: str) -> Inbound:
+    def _message(
+        self, event: "_Event", payload: dict[str, Any], source_id: str, behind_ms: int
+    ) -> Inbound:
         names = ("sender", "phoneNumber", "recipient", "message", "body", "data")
         fields = {name: text_of(payload.get(name), name) for name in names}
         sender = fields["sender"] if fields["sender"] is not None else fields["phoneNumber"]
@@ -141,16 +156,20 @@ class AndroidDriver:
             text = text or text_of(payload.get("subject"), "subject") or ""
         required({"sender": sender, text_name: text}, "sender", text_name)
         damaged = event.kind in _DATA
-        stamp = payload.get("receivedAt")
-        at_ms = read_stamp(stamp, RFC3339, UTC, "receivedAt", self.tools.gateway)
         return inbound_sms(
             self._number(event.device, payload.get("simNumber"), fields["recipient"]),
             sender or "",
             _hex_of(text or "") if damaged else text or "",
-            at_ms,
+            self._received_at_ms(payload.get("receivedAt"), behind_ms),
             source_id,
             damaged=damaged,
         )
+
+    def _received_at_ms(self, stamp: object, behind_ms: int) -> int | None:
+        at_ms = read_stamp(stamp, RFC3339, UTC, "receivedAt", self.tools.gateway)
+        if at_ms is None or at_ms % 1000 == 0:
+            return at_ms  # whole seconds are the network's, whatever the phone's clock shows
+        return min(at_ms + behind_ms, self.tools.clock.now_ms()) if behind_ms else at_ms
 
     def _number(self, device: str, sim: object, recipient: str | None) -> str:
         """The line's number: as it is set, else as the phone tells it; empty when neither does."""
@@ -285,7 +304,8 @@ silent phone is told from a dead one), and if you want them "mms:downloaded" and
 Say which number is in which slot: numbers=1=0912345678,2=0987654321 with one phone, and
 numbers=DEVICEID/1=0912345678,OTHERID/1=0987654321 with several (the app shows its device id under
 Home). A SIM without an entry is known by the number that the phone reads from it, if it can; else
-its messages are kept in quarantine. The phone's clock must be right to five minutes.
+its messages are kept in quarantine. The phone's clock must be right to five minutes; what it is
+wrong by less is allowed for.
 
 An answer of 200 means that the message is on disk; after any other one the app sends it again for
 two days. Do not use "Export inbox" with webhooks: it gives old messages new ids.

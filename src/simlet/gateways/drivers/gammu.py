@@ -22,7 +22,6 @@ from simlet.domain.errors import Refused, invalid
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import Inbound, Part
 from simlet.domain.phone import parse_number
-from simlet.domain.signing import hash_secret, secrets_equal
 from simlet.gateways.contract import (
     DriverKind,
     Fate,
@@ -44,7 +43,11 @@ from simlet.gateways.gammu_inbox import (
 from simlet.gateways.posted import (
     MAX_SENDER_CHARS,
     MAX_TEXT_CHARS,
+    STATUS_OF,
+    bearer_of,
+    error_answer,
     inbound_sms,
+    is_secret,
     read_numbers,
     read_zone,
     worst,
@@ -55,10 +58,8 @@ LONGEST_PAUSE_S = 30.0
 MAX_IDS = 255
 MAX_KEY_CHARS = 100
 _HOUR_MS = 3_600_000
-_NO_SECRET = bytes(32)
 # A file of the daemon's files service: the network's time, a serial number, the sender, the part.
 _FILE_ID = re.compile(r"IN(\d{8})_(\d{6})_\d+_.*_\d+\.\w+", re.DOTALL)
-_STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 403}
 
 _log = get_log("gammu")
 
@@ -135,20 +136,18 @@ class Gammu:
             return await self._answer_from_hook(posted)
         except (msgspec.DecodeError, RecursionError):
             # Without what it says: that may hold what came.
-            return _answer(400, "body: expected what simlet-gammu posts")
+            return error_answer(400, "body: expected what simlet-gammu posts")
         except Refused as refused:
-            return _answer(400, refused.sentence)
+            return error_answer(400, refused.sentence)
 
     def _refusal(self, request: HttpRequest) -> HttpAnswer | None:
         if request.route != "messages":
-            return _answer(404, "there is no such address")
+            return error_answer(404, "there is no such address")
         if request.method != "POST":
-            return _answer(405, "expected POST")
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        equal = secrets_equal(hash_secret(secret.strip()), self.tools.secret_hash or _NO_SECRET)
-        if equal and self.tools.secret_hash is not None and scheme.lower() == "bearer":
+            return error_answer(405, "expected POST")
+        if is_secret(bearer_of(request), self.tools.secret_hash):
             return None
-        return _answer(401, "the secret is missing or wrong")
+        return error_answer(401, "the secret is missing or wrong")
 
     async def _look(self, inbox: Inbox) -> bool:
         """Whether the database could be read, and all in it is kept."""
@@ -190,9 +189,9 @@ class Gammu:
             await self._take_all(inbox)
             count = await asyncio.to_thread(inbox.count_done, row_ids)
         except UnusableError:
-            return _answer(503, "the database cannot be used now")
+            return error_answer(503, "the database cannot be used now")
         if count < len(set(row_ids)):
-            return _answer(503, "not kept: it cannot be now, or `database` is another one")
+            return error_answer(503, "not kept: it cannot be now, or `database` is another one")
         return _kept(count)
 
     async def _answer_from_hook(self, posted: _Posted) -> HttpAnswer:
@@ -201,9 +200,9 @@ class Gammu:
             raise invalid("messages", "expected at least one")
         fate = worst(await self.tools.deliver(messages))
         self.tools.report(GatewayReport(up=True, detail=self._remark()))
-        if _STATUS_OF[fate] == 200:
+        if STATUS_OF[fate] == 200:
             return _kept(len(messages))
-        return _answer(_STATUS_OF[fate], "not kept" if fate is Fate.FAILED else "not its line")
+        return error_answer(STATUS_OF[fate], "not kept" if fate is Fate.FAILED else "not its line")
 
     def _inbound(self, row: Row) -> Inbound:
         sent_at_ms = milliseconds(row.stamp, self.zone)
@@ -317,10 +316,6 @@ def _dbm(percent: int) -> int | None:
     return -113 + 2 * min(round(percent / 3), 31) if 0 <= percent <= 100 else None
 
 
-def _answer(status: int, error: str) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode({"error": error}), reason=error)
-
-
 def _kept(count: int) -> HttpAnswer:
     return HttpAnswer(200, msgspec.json.encode({"result": "kept", "count": count}))
 
@@ -352,7 +347,11 @@ KIND = DriverKind(
         Setting("number", "the number of the line, if there is one phone", ""),
         Setting("numbers", "PHONEID=NUMBER,… of several phones; not of those named by numbers", ""),
         Setting("phone_id", "the one PhoneID whose messages are read; empty: all", ""),
-        Setting("zone", "where the daemon tells times, as +07:00; empty: where this server is", ""),
+        Setting(
+            "zone",
+            "where the daemon tells times, for example +07:00; empty: where this server is",
+            "",
+        ),
         Setting("poll_s", "seconds between two looks into the database", 2.0, least=0.1, most=3600),
         Setting(
             "silent_s",

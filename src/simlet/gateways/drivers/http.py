@@ -6,20 +6,19 @@
 answer comes after the commit.
 """
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.health import GatewayReport
-from simlet.domain.inbound import Inbound, MessageKind, storable
-from simlet.domain.phone import parse_number
-from simlet.domain.signing import hash_secret, secrets_equal
+from simlet.domain.inbound import Inbound, MessageKind
+from simlet.domain.phone import parse_destination
 from simlet.gateways.contract import (
     DriverKind,
     Fate,
@@ -27,27 +26,28 @@ from simlet.gateways.contract import (
     HttpRequest,
     Tools,
 )
+from simlet.gateways.posted import (
+    MAX_MESSAGES,
+    NOT_ITS_LINE,
+    NOT_KEPT,
+    RFC3339,
+    STATUS_OF,
+    bearer_of,
+    error_answer,
+    inbound_sms,
+    is_secret,
+    read_time,
+)
 
-MAX_BATCH = 1000
-MAX_TEXT_CHARS = 40_000
-MAX_SENDER_CHARS = 64
-MAX_ID_CHARS = 200
-_NUMBER = re.compile(r"\+?\d{3,15}", re.ASCII)
-_BETWEEN_DIGITS = re.compile("[ .()\u00a0-]")
+# RFC 3339, and without seconds, as some clocks tell it.
+_WHEN = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII
+)
 # An escape of JSON; the group takes one that is half of a surrogate pair without its other half.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-_NO_SECRET = bytes(32)
-_FAILURES = {
-    Fate.FAILED: "it could not be kept now; send it again",
-    Fate.REFUSED: "its line is another gateway's; do not send it again",
-}
-_STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 403}
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-
-When = Annotated[datetime, Meta(tz=True)]
+_FAILURES = {Fate.FAILED: NOT_KEPT, Fate.REFUSED: NOT_ITS_LINE}
 
 
 class _Message(Struct):
@@ -55,14 +55,14 @@ class _Message(Struct):
     sender: str = msgspec.field(name="from")
     text: str = msgspec.field()
     id: str | int | None = None
-    sent_at: When | None = None
+    sent_at: str | None = None
 
 
 class _Call(Struct):
     to: str
     sender: str = msgspec.field(name="from")
     id: str | int | None = None
-    started_at: When | None = None
+    started_at: str | None = None
     transcript: str | None = None
 
 
@@ -70,10 +70,6 @@ _messages = msgspec.json.Decoder(_Message)
 _calls = msgspec.json.Decoder(_Call)
 _raws = msgspec.json.Decoder(list[Raw])
 _anything = msgspec.json.Decoder()
-
-
-def _answer(status: int, *, error: str) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode({"error": error}), reason=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +85,20 @@ class HttpDriver:
     async def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answers `messages` and `calls`; see `docs/gateways.md` for statuses."""
         if request.route not in {"messages", "calls"}:
-            return _answer(404, error="there is no such address")
+            return error_answer(404, "there is no such address")
         if request.method != "POST":
-            return _answer(405, error="expected POST")
-        if not self._is_known(request):
-            return _answer(401, error="the secret is missing or wrong")
+            return error_answer(405, "expected POST")
+        if not is_secret(bearer_of(request), self.tools.secret_hash):
+            return error_answer(401, "the secret is missing or wrong")
         try:
             if request.route == "calls":
                 return await self._take_call(request)
             return await self._take_messages(request.body)
         except Refused as refused:
-            return _answer(400, error=refused.sentence)
-
-    def _is_known(self, request: HttpRequest) -> bool:
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        shown = hash_secret(secret.strip())
-        # Both are looked at whatever the first says, so that the time tells nothing.
-        equal = secrets_equal(shown, self.tools.secret_hash or _NO_SECRET)
-        return equal and self.tools.secret_hash is not None and scheme.lower() == "bearer"
+            return error_answer(400, refused.sentence)
 
     async def _take_messages(self, body: bytes) -> HttpAnswer:
+        body = body.removeprefix(codecs.BOM_UTF8)
         single = body.lstrip()[:1] != b"["
         parsed = [_parsed(raw) for raw in _split(body, single=single)]
         good = [one for one in parsed if isinstance(one, Inbound)]
@@ -123,13 +113,13 @@ class HttpDriver:
         if wav is not None:
             if len(wav) > self.tools.recording_limit_bytes:
                 limit = self.tools.recording_limit_bytes
-                return _answer(413, error=f"recording: expected at most {limit} bytes")
+                return error_answer(413, f"recording: expected at most {limit} bytes")
             if wav[:4] != b"RIFF" or wav[8:12] != b"WAVE":
                 raise invalid("recording", "expected a WAV file")
-        at_ms = _milliseconds(call.started_at, "started_at")
-        transcript = call.transcript or ""
-        inbound = _inbound(MessageKind.CALL, call.to, call.sender, transcript, at_ms, call.id)
-        (fate,) = await self.tools.deliver([inbound._replace(recording=wav)])
+        at_ms = _when(call.started_at, "started_at")
+        inbound = _inbound(call.to, call.sender, call.transcript or "", at_ms, call.id)
+        inbound = inbound._replace(kind=MessageKind.CALL, recording=wav)
+        (fate,) = await self.tools.deliver([inbound])
         return _results(_status_of(fate), [fate])
 
 
@@ -139,8 +129,8 @@ def _split(body: bytes, *, single: bool) -> list[Raw]:
         raws = [Raw(body)] if single else _raws.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _not_json() from error
-    if len(raws) > MAX_BATCH:
-        raise invalid("body", f"expected at most {MAX_BATCH} messages")
+    if len(raws) > MAX_MESSAGES:
+        raise invalid("body", f"expected at most {MAX_MESSAGES} messages")
     return raws
 
 
@@ -183,8 +173,7 @@ def _parsed(raw: Raw) -> Inbound | str:
     """The message, or a sentence that says what is wrong with it."""
     try:
         one = _messages.decode(raw)
-        at_ms = _milliseconds(one.sent_at, "sent_at")
-        return _inbound(MessageKind.SMS, one.to, one.sender, one.text, at_ms, one.id)
+        return _inbound(one.to, one.sender, one.text, _when(one.sent_at, "sent_at"), one.id)
     except msgspec.DecodeError as error:
         return f"{error}".replace("`", "'")
     except Refused as refused:
@@ -192,46 +181,20 @@ def _parsed(raw: Raw) -> Inbound | str:
 
 
 def _inbound(
-    kind: MessageKind,
-    to: str,
-    sender: str,
-    text: str,
-    sent_at_ms: int | None,
-    source_id: str | int | None,
+    to: str, sender: str, text: str, sent_at_ms: int | None, source_id: str | int | None
 ) -> Inbound:
-    if len(text) > MAX_TEXT_CHARS:
-        raise invalid("text", f"expected at most {MAX_TEXT_CHARS} characters")
-    if len(sender) > MAX_SENDER_CHARS:
-        raise invalid("from", f"expected at most {MAX_SENDER_CHARS} characters")
-    if source_id is not None and not 1 <= len(str(source_id)) <= MAX_ID_CHARS:
-        raise invalid("id", f"expected 1 to {MAX_ID_CHARS} characters")
-    return Inbound(
-        kind,
-        _number(to),
-        storable(sender),
-        storable(text),
-        sent_at_ms,
-        None if source_id is None else storable(str(source_id)),
-    )
+    if source_id == "":
+        raise invalid("id", "expected at least one character")
+    told_id = None if source_id is None else str(source_id)
+    return inbound_sms(parse_destination(to), sender, text, sent_at_ms, told_id)
 
 
-def _number(to: str) -> str:
-    """E.164 for our own sort of numbers; the digits of others, for the operator to see."""
-    try:
-        return parse_number(to, "to")
-    except Refused:
-        digits = _BETWEEN_DIGITS.sub("", to)
-        if _NUMBER.fullmatch(digits) is None:
-            raise
-        return digits
-
-
-def _milliseconds(at: datetime | None, name: str) -> int | None:
-    if at is None:
+def _when(told: str | None, name: str) -> int | None:
+    if told is None:
         return None
-    if not _EARLIEST <= at < _LATEST:
-        raise invalid(name, "expected a time between 2000 and 2200")
-    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+    if _WHEN.fullmatch(told) is None:
+        raise invalid(name, "expected a time as 2026-01-31T08:00:00+07:00")
+    return read_time(told, RFC3339, UTC, name)
 
 
 def _parse_call(request: HttpRequest) -> _Call:
@@ -240,7 +203,7 @@ def _parse_call(request: HttpRequest) -> _Call:
     try:
         if "call" not in fields and (fields or request.files):
             return msgspec.convert(fields, _Call)
-        body = fields["call"].encode() if fields else request.body
+        body = fields["call"].encode() if fields else request.body.removeprefix(codecs.BOM_UTF8)
         return _calls.decode(_readable(body))
     except msgspec.DecodeError as error:
         raise invalid("call", f"{error}".replace("`", "'")) from error
@@ -263,7 +226,7 @@ def _result(outcome: Fate | str) -> dict[str, str]:
 
 
 def _status_of(outcome: Fate | str) -> int:
-    return _STATUS_OF[outcome] if isinstance(outcome, Fate) else 400
+    return STATUS_OF[outcome] if isinstance(outcome, Fate) else 400
 
 
 KIND = DriverKind(

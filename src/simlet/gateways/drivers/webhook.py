@@ -11,13 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timezone
 
-import msgspec
-
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound
 from simlet.domain.phone import parse_destination
-from simlet.domain.signing import hash_secret, secrets_equal
 from simlet.gateways.contract import (
     DriverKind,
     Fate,
@@ -32,15 +29,20 @@ from simlet.gateways.field_map import (
     TEXT_FORMS,
     Record,
     read_form,
+    read_name,
     read_part,
     read_records,
     read_text,
 )
 from simlet.gateways.posted import (
+    NOT_ITS_LINE,
+    NOT_KEPT,
     RFC3339,
     UNIX_S,
     check_time_form,
+    error_answer,
     inbound_sms,
+    is_secret,
     read_numbers,
     read_stamp,
     read_zone,
@@ -53,7 +55,6 @@ NOTHING = "-"
 HEADER, QUERY, BODY, BASIC = "header", "query", "body", "basic"
 
 _METHODS = {"GET", "POST", "PUT"}
-_NO_SECRET = bytes(32)
 _ICCID_DIGITS = range(18, 23)
 
 _PLAIN = {
@@ -148,16 +149,16 @@ class WebhookDriver:
         what was set) for what is another gateway's, 503 for what is to come again.
         """
         if request.route not in {"", "messages"}:
-            return _error(404, "there is no such address")
+            return error_answer(404, "there is no such address")
         if request.method not in _METHODS:
-            return _error(405, "expected GET or POST")
+            return error_answer(405, "expected GET or POST")
         try:
             records = self._known_records(request)
             if records is None:
-                return _error(401, "the secret is missing or wrong")
+                return error_answer(401, "the secret is missing or wrong")
             return await self._take(records)
         except Refused as refused:
-            return _error(400, refused.sentence)
+            return error_answer(400, refused.sentence)
 
     def _known_records(self, request: HttpRequest) -> list[Record] | None:
         """The records, when the secret is right; a body without it is not looked into first."""
@@ -184,8 +185,7 @@ class WebhookDriver:
         self.tools.report(GatewayReport(up=True, detail="; ".join(filter(None, clauses))))
 
     def _is_secret(self, shown: str) -> bool:
-        equal = secrets_equal(hash_secret(shown), self.tools.secret_hash or _NO_SECRET)
-        return equal and self.tools.secret_hash is not None
+        return is_secret(shown, self.tools.secret_hash)
 
     async def _take(self, records: list[Record]) -> HttpAnswer:
         messages: list[Inbound] = []
@@ -199,13 +199,11 @@ class WebhookDriver:
         fate = worst(await self.tools.deliver(messages)) if messages else Fate.DUPLICATE
         self._tell(wrong)
         if fate is Fate.FAILED:
-            return _error(503, "it could not be kept now; send it again")
+            return error_answer(503, NOT_KEPT)
         if wrong is not None:
-            return _error(400, wrong)
+            return error_answer(400, wrong)
         if fate is Fate.REFUSED:
-            return _error(
-                self.map.refused_status, "its line is another gateway's; do not send it again"
-            )
+            return error_answer(self.map.refused_status, NOT_ITS_LINE)
         body = self.map.fields["answer"].encode("utf-8", "replace")
         return HttpAnswer(
             int(self.tools.settings["answer_status"]), body, self.map.fields["answer_type"]
@@ -213,15 +211,20 @@ class WebhookDriver:
 
     def _message(self, record: Record) -> Inbound:
         fields = self.map.fields
-        sender, found = record.text(fields["from"]), record.find(fields["text"])
+        hint = record.text(fields["charset_field"]) or ""
+        charsets = (*record.charsets, fields["charset"])
+        sender = read_name(
+            record.find(fields["from"]), fields["from"], charsets=charsets, hint=hint
+        )
+        found = record.find(fields["text"])
         there = {fields["from"]: sender, fields["text"]: None if found is None else ""}
         required(there, fields["from"], fields["text"])
         text, damaged = read_text(
             found,
             fields["text"],
             form=fields["text_form"],
-            charset=fields["charset"],
-            hint=record.text(fields["charset_field"]) or "",
+            charsets=charsets,
+            hint=hint,
             coding=record.text(fields["coding_field"]) or "",
         )
         iccid = self._iccid(record)
@@ -249,7 +252,7 @@ class WebhookDriver:
     def _number(self, record: Record, iccid: str | None) -> str:
         """The number that it came to, as it is told, else by the port, else the only one."""
         fields = self.map.fields
-        told = record.text(fields["to"])
+        told = (record.text(fields["to"]) or "").strip()
         port = record.text(fields["port"])
         number = told or self.map.numbers.get(port or "") or self.map.number
         if not number and port:
@@ -258,10 +261,6 @@ class WebhookDriver:
         elif not number and iccid is None:
             required({}, " or ".join(filter(None, (fields["to"], fields["port"], fields["iccid"]))))
         return number
-
-
-def _error(status: int, sentence: str) -> HttpAnswer:
-    return HttpAnswer(status, msgspec.json.encode({"error": sentence}), reason=sentence)
 
 
 def _shown(request: HttpRequest, where: str, name: str) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.gateways.contract import Tools
+from simlet.gateways.drivers.modem.own_storage import OwnStorage
 from simlet.log import get_log
 
 _MOST_CLAUSES: Final = 5
@@ -23,6 +24,7 @@ class Board:
         _holders: which port reads a SIM now, by ICCID.
         _last_holders: which port read it last.
         _filling: how full storages are that are above the share.
+        _own_storages: those of the modems, by ports.
     """
 
     tools: Tools
@@ -32,6 +34,7 @@ class Board:
     _holders: dict[str, str] = field(default_factory=dict)
     _last_holders: dict[str, str] = field(default_factory=dict)
     _filling: dict[tuple[str, str], float] = field(default_factory=dict)
+    _own_storages: dict[str, OwnStorage] = field(default_factory=dict)
 
     def claim(self, iccid: str | None, place: str) -> str:
         """Makes a port the only one that reads a SIM: the port that does, this one or another.
@@ -45,6 +48,10 @@ class Board:
         if holder == place:
             self._last_holders[iccid] = place
         return holder
+
+    def own_storage(self, place: str) -> OwnStorage:
+        """That of the modem in a port; a port that comes back has the same one."""
+        return self._own_storages.setdefault(place, OwnStorage(self.tools, place))
 
     def release(self, place: str) -> None:
         """Another port may read the SIM of this one now."""
@@ -61,6 +68,10 @@ class Board:
     def tell_idle(self, place: str, holder: str) -> None:
         """A port is another one of a modem that is read already."""
         self._set_trouble(place, f"has the SIM of {holder}")
+
+    def tell_untold(self, place: str) -> None:
+        """A port has a SIM that does not tell its ICCID, although it could."""
+        self._set_trouble(place, "has a SIM that does not tell its ICCID now")
 
     def tell_silent(self, place: str, reason: str, iccid: str | None) -> None:
         """A port does not answer; `iccid` is that of its last SIM, which may be elsewhere now."""

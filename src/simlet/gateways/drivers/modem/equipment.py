@@ -36,6 +36,14 @@ _DIRECT_NOTICES: Final = ("2,2,0,0,0", "2,2", "1,2,0,0,0", "1,2")
 # TS 27.007, 9.2 and TS 27.005, 3.2.5: the SIM is busy, or not ready yet.
 _BUSY: Final = frozenset(("+CME ERROR: 14", "+CMS ERROR: 314", "+CMS ERROR: 515"))
 _BUSY_WORDS: Final = ("SIM BUSY", "NOT READY", "PLEASE WAIT")
+# TS 27.007, 9.2: not allowed, not supported, incorrect parameters; 58 is makers' own.
+_UNKNOWN_ERRORS: Final = ("3", "4", "50", "58", "100")
+_UNKNOWN: Final = frozenset(
+    (
+        *("ERROR", "COMMAND NOT SUPPORT", "TOO MANY PARAMETERS"),
+        *(f"+CME ERROR: {number}" for number in _UNKNOWN_ERRORS),
+    )
+)
 _NO_SIM: Final = frozenset(("+CME ERROR: 10", "+CME ERROR: 13", "+CME ERROR: 15"))
 _NO_SIM_WORDS: Final = ("NOT INSERTED", "SIM FAILURE", "SIM WRONG", "ABSENT", "REMOVED")
 _WANTS_PIN: Final = "+CME ERROR: 11"
@@ -69,11 +77,13 @@ class Reading:
             modem cannot choose.
         pushes: whether messages come without being stored (no other way was understood).
         acknowledges: whether one that was pushed has to be acknowledged, else it comes again.
+        pushing: the command that makes it push; empty where it does not.
     """
 
     storages: tuple[str, ...]
     pushes: bool = False
     acknowledges: bool = False
+    pushing: str = ""
 
 
 class Modem:
@@ -158,17 +168,21 @@ class Modem:
         fields = at.fields_of(answer.first) if answer.ok and answer.first else []
         return len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) >= _ALL_TRIES_LEFT
 
-    async def card(self) -> Card:
-        """The SIM that is in it now."""
+    async def card(self) -> Card | None:
+        """The SIM that is in it now; None while it does not tell its ICCID, although it could."""
         iccid, command = await self._iccid()
+        if command and not iccid:
+            return None
         answer = await self.ask("AT+CNUM", "+CNUM:")
         numbers = [at.own_number(line) for line in answer.lines]
         known = [number for number in map(_e164, numbers) if number]
         return Card(iccid, await self._imsi(), known[0] if known else None, command)
 
     async def has_still(self, card: Card) -> bool:
-        """Whether it has the same SIM as before."""
+        """Whether it has the same SIM as before, and tells no more of it."""
         if not card.iccid:
+            if any(await self._iccid()):
+                return False
             return card.imsi is None or await self._imsi() == card.imsi
         answer = await self.ask(card.iccid_command, *_ICCID_PREFIXES)
         if not answer.ok:  # a SIM may be busy for a moment
@@ -176,11 +190,17 @@ class Modem:
         return at.iccid(answer.lines) == card.iccid
 
     async def _iccid(self) -> tuple[str | None, str]:
+        """The ICCID, and what it is given for; the command alone while it is not given yet."""
+        untold = ""
         for command in _ICCID_COMMANDS:
-            answer = await self.ask(command, *_ICCID_PREFIXES)
+            answer = await self._ask_patiently(command, *_ICCID_PREFIXES)
             if answer.ok and (found := at.iccid(answer.lines)):
                 return found, command
-        return None, ""
+            if _is_busy(answer):
+                return None, command  # so would it be for all others
+            if not answer.ok and answer.result.upper() not in _UNKNOWN:
+                untold = command
+        return None, untold
 
     async def _imsi(self) -> str | None:
         answer = await self.ask("AT+CIMI", "+CIMI:")
@@ -198,16 +218,18 @@ class Modem:
             await self.ask('AT+CSCS="IRA"')
         await self.ask("AT+COPS=3,0")  # the operator by its name; chooses none
         storages = await self._storages()
-        if await self._is_taken("AT+CNMI=", _NOTICES):
+        if await self._taken("AT+CNMI=", _NOTICES):
             return Reading(storages)
         acknowledges = (await self.ask("AT+CSMS=1", "+CSMS:")).ok
-        return Reading(storages, await self._is_taken("AT+CNMI=", _DIRECT_NOTICES), acknowledges)
+        pushing = await self._taken("AT+CNMI=", _DIRECT_NOTICES)
+        return Reading(storages, bool(pushing), acknowledges, pushing)
 
-    async def _is_taken(self, command: str, values: tuple[str, ...]) -> bool:
+    async def _taken(self, command: str, values: tuple[str, ...]) -> str:
+        """The first command that it takes; empty when it takes none."""
         for value in values:
             if (await self.ask(command + value)).ok:
-                return True
-        return False
+                return command + value
+        return ""
 
     async def _storages(self) -> tuple[str, ...]:
         """SIM before modem: what is stored on a SIM goes where the SIM goes."""
@@ -218,7 +240,7 @@ class Modem:
         for one in reversed(wanted):
             # All three storages where the modem takes them: to read, to write, to receive.
             quoted = f'"{one}"'
-            if await self._is_taken("AT+CPMS=", (",".join([quoted] * 3), quoted)):
+            if await self._taken("AT+CPMS=", (",".join([quoted] * 3), quoted)):
                 usable.append(one)
         return tuple(reversed(usable))
 
@@ -226,7 +248,7 @@ class Modem:
         """Asks again while the SIM is busy, as it is when it was just opened."""
         answer = await self.ask(command, *prefixes)
         for _ in range(_BUSY_TRIES):
-            if answer.ok or answer.result.upper() not in _BUSY:
+            if not _is_busy(answer):
                 break
             await self._clock.sleep(_BUSY_PAUSE_S)
             answer = await self.ask(command, *prefixes)
@@ -258,6 +280,11 @@ class Modem:
         if states == [None, None]:
             return Reception.READY
         return Reception.DENIED if _DENIED.intersection(states) else Reception.SEARCHING
+
+
+def _is_busy(answer: Answer) -> bool:
+    result = answer.result.upper()
+    return result in _BUSY or (not answer.ok and any(word in result for word in _BUSY_WORDS))
 
 
 def _e164(number: str | None) -> str | None:

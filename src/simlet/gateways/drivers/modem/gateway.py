@@ -22,6 +22,7 @@ from simlet.gateways.drivers.modem.port import Port, PortSettings
 
 FIND_S: Final = 2.0
 TELL_S: Final = 20.0
+END_WITHIN_S: Final = 2.0
 _ADDRESS: Final = re.compile(r"/\S.*|(?:socket|rfc2217)://[^/\s:@]+:\d{1,5}(?:[/?]\S*)?")
 _PIN: Final = re.compile(r"(?:\d{4,8})?", re.ASCII)
 
@@ -33,6 +34,7 @@ class ModemGateway:
     Attributes:
         patterns: devices' paths, patterns of them, and addresses of terminal servers.
         _tasks: those at work, by their addresses.
+        _leaving: those that hand over what is left of ports which ended.
     """
 
     tools: Tools
@@ -41,6 +43,7 @@ class ModemGateway:
     board: Board
     _ports: dict[str, Port] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _leaving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Reads all ports until it is cancelled; ports that come and go are noticed."""
@@ -57,6 +60,7 @@ class ModemGateway:
                     self.board.tell()
         finally:
             await self._end(*self._tasks)
+            await self._end_leaving()
 
     async def answer(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - the contract's
         """Has no address: 404 for each."""
@@ -80,11 +84,23 @@ class ModemGateway:
 
     async def _end(self, *places: str) -> None:
         tasks = [self._tasks.pop(place) for place in places]
-        for place in places:
-            del self._ports[place]
+        ports = [self._ports.pop(place) for place in places]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for port in ports:
+            leaving = asyncio.create_task(port.hand_over_rest())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    async def _end_leaving(self) -> None:
+        """Gives ports a moment to hand over what is left."""
+        leaving = set(self._leaving)
+        if leaving:
+            _, unfinished = await asyncio.wait(leaving, timeout=END_WITHIN_S)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
     def _found(self) -> Iterator[str]:
         """The addresses; a device that has several names is there once."""

@@ -11,6 +11,7 @@ from simlet.gateways.drivers.modem.bell import Bell, timer
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.equipment import Card, Modem, Reading
 from simlet.gateways.drivers.modem.messages import inbound_of
+from simlet.gateways.drivers.modem.own_storage import OWN, OwnStorage
 from simlet.log import get_log
 from simlet.wire import at
 from simlet.wire.at import Stored, Unsolicited
@@ -52,6 +53,11 @@ class Mailbox:
     _settled: dict[Place, str] = field(default_factory=dict)
     _selected: str = ""
     _unreadable: int = 0
+    _own: OwnStorage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._own = self.board.own_storage(self.place)
+        self._own.begin(self.card)
 
     def hear(self, said: Unsolicited) -> None:
         """Takes note of a message that the modem tells of."""
@@ -68,7 +74,7 @@ class Mailbox:
             self.pushed.append((said, self.card))
         elif not self.reading.acknowledges:
             # Nobody has it any more, and it could not have been refused.
-            _log.error("modem_pushed_lost", gateway=self.tools.gateway, port=self.place)
+            _log.error("modem_pushed_lost", gateway=self.tools.gateway, port=self.place, messages=1)
 
     async def run(self) -> None:
         """Reads what lies there, and what comes; looks again also when nothing is told.
@@ -91,6 +97,8 @@ class Mailbox:
         told, self._arrived = list(self._arrived), {}
         if any(storage not in self.reading.storages for storage, _ in told):
             return False
+        if not self._own.is_looked_at and any(storage == OWN for storage, _ in told):
+            return False
         for storage, index in told:
             if storage != self._selected:
                 await self._select(storage)
@@ -105,11 +113,20 @@ class Mailbox:
             self._arrived = {one: None for one in self._arrived if one[0] != storage}
             used, total = await self._select(storage)
             stored = await self._listed(total) if used else []
+            if storage == OWN and not await self._look_at_own(used, total, stored):
+                continue
             deleted = 0
             for first in range(0, len(stored), MOST_AT_ONCE):
                 deleted += await self._settle(storage, stored[first : first + MOST_AT_ONCE])
             if total:
                 self.board.tell_storage(self.place, storage, (used - deleted) / total)
+
+    async def _look_at_own(self, used: int, total: int, stored: list[Stored]) -> bool:
+        """Whether it is known whose the messages are that lie in the modem's own storage."""
+        is_read = not self._unreadable if used else total > 0
+        if not is_read:
+            return self._own.is_looked_at
+        return await self._own.look({one.index for one in stored if one.index is not None})
 
     async def _expect_same_card(self) -> None:
         if not await self.modem.has_still(self.card):
@@ -166,7 +183,7 @@ class Mailbox:
             if self._settled.get((storage, one.index)) == one.pdu:
                 done.append(one)
                 continue
-            read = await self._message(one)
+            read = await self._message(storage, one)
             if read is None:
                 done.append(one)
             elif isinstance(read, Inbound):
@@ -178,18 +195,19 @@ class Mailbox:
         is_sure = self.tools.clock.monotonic_s() - began_s < _SURE_S
         return sum([await self._delete(storage, one, is_sure=is_sure) for one in done])
 
-    async def _message(self, stored: Stored) -> Inbound | Stored | None:
+    async def _message(self, storage: str, stored: Stored) -> Inbound | Stored | None:
         """The message; None for what is none; what came instead when it is to be read later.
 
         What cannot be read is read once more: the line may be at fault and not the message.
         """
-        read = inbound_of(stored.pdu, stored.length, self.card)
+        card = self._own.card_of(stored.index) if storage == OWN else self.card
+        read = inbound_of(stored.pdu, stored.length, card)
         if read is None or not read.damaged or stored.index is None:
             return read
         again = await self._read(stored.index)
         if again is None:
             return stored
-        read = inbound_of(again.pdu, again.length, self.card)
+        read = inbound_of(again.pdu, again.length, card)
         is_same = (again.pdu, again.length) == (stored.pdu, stored.length)
         return read if is_same or read is None or not read.damaged else again
 
@@ -207,6 +225,8 @@ class Mailbox:
         answer = await self.modem.ask(f"AT+CMGD={index}")
         if answer.ok:
             self._settled.pop((storage, index), None)
+            if storage == OWN:
+                self._own.forget(index)
             return 1
         self._settled[storage, index] = stored.pdu
         _log.warning("modem_not_deleted", gateway=self.tools.gateway, port=self.place)
@@ -215,10 +235,7 @@ class Mailbox:
     async def _take_pushed(self) -> None:
         """Hands over what came without being stored, and acknowledges it where that is asked."""
         while self.pushed:
-            said, card = self.pushed[0]
-            read = inbound_of(said.body or "", at.pushed_length(said.line), card)
-            fate = (await self.tools.deliver([read]))[0] if read else Fate.KEPT
-            is_kept = fate is not Fate.FAILED
+            is_kept = await _is_kept(self.tools, self.pushed[0])
             if not is_kept and not self.reading.acknowledges:
                 return  # nobody else has it: it waits here
             self.pushed.popleft()
@@ -226,4 +243,27 @@ class Mailbox:
                 # The network sends it again, to a modem that is told anew to pass it on.
                 raise ModemRestarted
             if self.reading.acknowledges:
-                await self.modem.ask("AT+CNMA")
+                await self._acknowledge()
+
+    async def _acknowledge(self) -> None:
+        if (await self.modem.ask("AT+CNMA")).ok or not self.reading.pushing:
+            return
+        # It came too late, and the modem passes nothing on any more: TS 27.005, 3.4.4.
+        if not (await self.modem.ask(self.reading.pushing)).ok:
+            raise ModemRestarted
+
+
+async def hand_over_pushed(tools: Tools, pushed: deque[Pushed]) -> bool:
+    """Hands messages over and takes them out, until one is not kept: whether all are."""
+    while pushed:
+        if not await _is_kept(tools, pushed[0]):
+            return False
+        pushed.popleft()
+    return True
+
+
+async def _is_kept(tools: Tools, pushed: Pushed) -> bool:
+    """Hands one message over: whether it is kept, or is none."""
+    said, card = pushed
+    read = inbound_of(said.body or "", at.pushed_length(said.line), card)
+    return read is None or (await tools.deliver([read]))[0] is not Fate.FAILED

@@ -10,7 +10,7 @@ from simlet.gateways.contract import Tools
 from simlet.gateways.drivers.modem.bell import Bell, timer, until_first_ends
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.equipment import Card, Modem
-from simlet.gateways.drivers.modem.mailbox import Mailbox, Pushed
+from simlet.gateways.drivers.modem.mailbox import Mailbox, Pushed, hand_over_pushed
 from simlet.log import get_log
 from simlet.wire.at import Unsolicited
 
@@ -81,6 +81,28 @@ class Port:
             await self.tools.clock.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
+    async def hand_over_rest(self) -> None:
+        """Hands over what was pushed and nobody else may have; the port is not read any more.
+
+        It tries until all is kept; what is not when it is cancelled is lost, and told.
+        """
+        # What came before its SIM was known is nobody's.
+        self._pushed.extend((said, Card(None, None, None)) for said in self._early)
+        self._early.clear()
+        pause_s = FIRST_PAUSE_S
+        try:
+            while not await hand_over_pushed(self.tools, self._pushed):
+                await self.tools.clock.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        finally:
+            if self._pushed:
+                self._tell_lost(len(self._pushed))
+
+    def _tell_lost(self, messages: int) -> None:
+        _log.error(
+            "modem_pushed_lost", gateway=self.tools.gateway, port=self.place, messages=messages
+        )
+
     def tell_gone(self) -> None:
         """The port is not there any more."""
         self._tell_silent("is gone")
@@ -122,6 +144,8 @@ class Port:
         if self._mailbox:
             self._mailbox.hear(said)
         elif said.body is not None:
+            if len(self._early) == _MOST_EARLY:
+                self._tell_lost(1)
             self._early.append(said)
         if said.is_boot and not self._booted_lately():
             self._starts_anew = True
@@ -149,14 +173,28 @@ class Port:
         return await modem.sim_trouble(self.settings.pin, self.board.refused_pins, self.place)
 
     async def _until_claimed(self, modem: Modem) -> Card:
-        """Waits while another port reads the same SIM."""
+        """Waits while the SIM does not tell its ICCID, or another port reads the same one.
+
+        A message that is handed over without its SIM's ICCID may be matched to nobody, and it is
+        deleted then all the same.
+        """
         while True:
             card = await modem.card()
+            if card is None:
+                await self._tell_untold(modem)
+                await self._pause(NO_SIM_S)
+                continue
             holder = self.board.claim(card.iccid, self.place)
             if holder == self.place:
                 return card
             self.board.tell_idle(self.place, holder)
             await self._pause(LOOK_S)
+
+    async def _tell_untold(self, modem: Modem) -> None:
+        if await self._sim_trouble(modem) is not None:
+            raise ModemRestarted
+        self.board.tell_untold(self.place)
+        self.tools.report(LineReport(self.place, Reception.SEARCHING))
 
     async def _pause(self, seconds: float) -> None:
         """Waits for a while, or until the modem says that something is new."""
