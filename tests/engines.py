@@ -19,6 +19,9 @@ class Passing:
     async def read(self, call: Call) -> Any:
         return await self.engine.read(call)
 
+    async def read_list(self, call: Call) -> Any:
+        return await self.engine.read_list(call)
+
     async def write_all(self, calls: list[Call]) -> list[Any]:
         return await self.engine.write_all(calls)
 

@@ -19,6 +19,7 @@ from simlet.log import get_log
 from simlet.store.database import Database, Watch
 from simlet.store.events import Trace, last_seq, traces_after
 from simlet.store.sql import DatabaseFault
+from simlet.turns import Turns
 
 N = TypeVar("N", bound="News")
 Render = Callable[[EventDetail], bytes]
@@ -193,11 +194,13 @@ class EventFeed:
 
     Attributes:
         followed: the number of the last event that was followed.
+        turns: of each account one stream at a time comes to `reading`.
         reading: is held by each stream that reads the database, while it reads a page.
     """
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self.followed = 0
+        self.turns = Turns(of_one=1)
         self.reading = asyncio.Semaphore(READ_AT_ONCE)
         self._db = db
         self._clock = clock

@@ -60,7 +60,7 @@ def test_what_is_rented_is_said_in_full(driven: Driven) -> None:
     rental = driven.call(
         wire,
         "rent",
-        "02.97",
+        97,
         networks=["VIETTEL"],
         prefixes=("096",),
         prefixes_unwanted="090",
@@ -91,14 +91,14 @@ def test_what_is_left_out_is_not_sent(driven: Driven) -> None:
     assert wire.body() == {"service": 97}
 
 
-def _services(*named: tuple[int, str]) -> httpx2.Response:
+def _services(*named: tuple[int, str], store: str = "01") -> httpx2.Response:
     figures = {"samples": 0, "delivery_rate": None, "median_s": None}
     services = [
         {
             "object": "service",
             "id": service_id,
             "name": name,
-            "store": "01",
+            "store": store,
             "category": "general",
             "price_dong": 470,
             "waiting_s": 300,
@@ -125,6 +125,50 @@ def test_a_name_without_a_service_of_its_own_is_refused(
     with pytest.raises(NotFound, match="Yahoo"):
         driven.call(wire, "rent", "Yahoo")
     assert wire.lines() == ["GET /v1/services"]
+
+
+@pytest.mark.parametrize("spelled", ["97", "02.97", "2.97", " 97 "])
+def test_a_service_is_named_by_its_id_as_text(driven: Driven, spelled: str) -> None:
+    wire = Wire([_services((4, "Yahoo"), (97, "Google"), store="02"), ok(RENTAL, 201)])
+    driven.call(wire, "rent", spelled)
+    assert wire.body()["service"] == 97
+
+
+def test_an_id_that_the_list_does_not_show_is_left_to_the_server(driven: Driven) -> None:
+    wire = Wire([_services((4, "Yahoo")), ok(RENTAL, 201)])
+    driven.call(wire, "rent", "97")
+    assert wire.body()["service"] == 97
+
+
+@pytest.mark.parametrize("named", ["Game v1.4", "game V1.4", "1.4.4", ".4", "v.4", "٤"])
+def test_a_name_that_closes_with_digits_is_no_id(driven: Driven, named: str) -> None:
+    wire = Wire([_services((4, "Yahoo"), (1688, named.title())), ok(RENTAL, 201)])
+    driven.call(wire, "rent", named)
+    assert wire.body()["service"] == 1688
+
+
+@pytest.mark.parametrize(
+    ("named", "services"),
+    [
+        ("1688", ((1688, "Game"), (1000, "1688"))),
+        ("1688", ((1000, "1688"),)),
+        ("01.4", ((4, "Yahoo"), (1000, "01.4"))),
+        ("02.4", ((4, "Yahoo"),)),
+    ],
+)
+def test_a_text_that_may_mean_another_service_rents_nothing(
+    driven: Driven, named: str, services: tuple[tuple[int, str], ...]
+) -> None:
+    wire = Wire([_services(*services)])
+    with pytest.raises(NotFound, match=named):
+        driven.call(wire, "rent", named)
+    assert wire.lines() == ["GET /v1/services"]
+
+
+def test_a_number_is_always_the_id(driven: Driven) -> None:
+    wire = Wire([ok(RENTAL, 201)])
+    driven.call(wire, "rent", 1688)
+    assert (wire.lines(), wire.body()) == (["POST /v1/rentals"], {"service": 1688})
 
 
 def test_lists_are_read_to_their_end(driven: Driven) -> None:

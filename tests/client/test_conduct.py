@@ -42,6 +42,25 @@ def test_a_key_of_ones_own_is_sent(driven: Driven) -> None:
     assert wire.keys() == ["order-17"]
 
 
+@pytest.mark.parametrize("key", ["", "Đơn 1", "a\nb", "a" * 256, " x", "x ", "a\x7f"])
+def test_a_key_that_no_header_takes_is_refused_before_anything_is_sent(
+    driven: Driven, key: str
+) -> None:
+    wire = Wire([ok(RENTAL, 201)])
+    with pytest.raises(Invalid) as raised:
+        driven.call(wire, "rent", 97, idempotency_key=key)
+    assert [one.name for one in raised.value.errors] == ["idempotency_key"]
+    assert "idempotency_key" in str(raised.value)
+    assert wire.sent == []
+
+
+def test_what_cannot_be_sent_is_not_tried_again(driven: Driven) -> None:
+    wire = Wire([httpx2.LocalProtocolError])
+    with pytest.raises(Unreachable):
+        driven.call(wire, "balance")
+    assert (len(wire.sent), wire.pauses) == (1, [])
+
+
 def test_reading_has_no_key(driven: Driven) -> None:
     wire = Wire([ok(BALANCE)])
     driven.call(wire, "balance")

@@ -187,6 +187,7 @@ async def test_callbacks_are_managed(client: AsyncClient) -> None:
     assert rotated.secret not in {None, made.secret}
     assert (await client.test_callback(made.id)).type == "callback.test"
     assert [one.id for one in await client.callbacks()] == [made.id]
+    assert await client.callbacks(scope="rental") == []
     await client.remove_callback(made.id)
     assert await client.callbacks() == []
 

@@ -113,3 +113,9 @@ def test_what_is_no_event_is_told(driven: Driven) -> None:
 def test_where_it_begins_must_be_an_event(driven: Driven) -> None:
     with pytest.raises(ValueError, match="evt_9"):
         driven.take(Wire([stream()]), 1, "events", after="9")
+
+
+def test_a_server_that_was_restored_from_a_backup_is_told(driven: Driven) -> None:
+    wire = Wire([stream(START, frame(8)), stream(START, frame(8))])
+    with pytest.raises(SimletError, match=r"backup.*after='evt_7'"):
+        driven.take(wire, 2, "events")

@@ -140,6 +140,24 @@ def test_a_line_that_came_while_the_queue_was_left_is_given_back() -> None:
     assert wire.lines()[-1] == "POST /v1/rentals/1000001/cancel"
 
 
+@pytest.mark.parametrize(
+    ("driven", "stop"), [(Blocking(), KeyboardInterrupt), (Asyncio(), asyncio.CancelledError)]
+)
+def test_a_line_that_came_before_it_could_be_told_is_given_back(
+    driven: Driven, stop: type[BaseException]
+) -> None:
+    filled = REQUEST | {"state": "filled", "rental_id": 1000001}
+    wire = Interrupted([ok(REQUEST, 202), ok(filled), ok(filled), ok(EXPIRED)])
+    wire.cancels = stop
+    with pytest.raises(stop):
+        driven.call(wire, "rent", 97, wait_for_stock_s=60)
+    assert wire.lines()[2:] == [
+        "GET /v1/rentals/1000001",
+        "POST /v1/requests/5/cancel",
+        "POST /v1/rentals/1000001/cancel",
+    ]
+
+
 def test_a_queue_that_cannot_be_left_changes_nothing_of_the_interruption() -> None:
     wire = Interrupted([ok(REQUEST, 202), ok(REQUEST), problem(404, "request_unknown")])
     with pytest.raises(KeyboardInterrupt):

@@ -470,7 +470,7 @@ def test_an_address_in_use_is_told_in_a_sentence(sqlite_url: str, tmp_path: Path
         done = simlet_serve(settings(sqlite_url, listen=listen), tmp_path)
     assert done.returncode not in {0, 1}
     assert done.stdout == ""
-    assert f"The address {listen} cannot be served on: Address already in use." in done.stderr
+    assert f"Cannot listen on {listen}: Address already in use." in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -193,7 +193,7 @@ async def test_another_server_does_not_share_the_port(sqlite_url: str, tmp_path:
     async with serving(sqlite_url, tmp_path) as server:
         listen = str(URL(server.address).authority)
         env = dict(os.environ) | {
-            "SIMLET_DATABASE_URL": sqlite_url,
+            "SIMLET_DATABASE_URL": f"sqlite:///{tmp_path}/other.db",
             "SIMLET_LISTEN": listen,
             "SIMLET_WEB_PROCESSES": "2",
         }
@@ -203,5 +203,5 @@ async def test_another_server_does_not_share_the_port(sqlite_url: str, tmp_path:
         )
         _, error = await asyncio.wait_for(second.communicate(), PATIENCE_S)
         assert second.returncode != 0
-        assert b"cannot be served on" in error
+        assert b"Cannot listen on" in error
         assert server.listening() == 2

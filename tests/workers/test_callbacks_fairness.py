@@ -9,9 +9,11 @@ import pytest
 
 from calling_back import endpoint, states
 from simlet.config import CallbackSettings
+from simlet.flows.manage_endpoints import send_test
 from simlet.outbound import Answer
 from simlet.testing.outbound import FakeOutbound
 from simlet.testing.world import Dealer, World
+from simlet.workers import callbacks
 from workers.callback_desk import PATIENCE_S, URL, Rented, desk_of, rent, shop
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +77,21 @@ async def test_an_address_that_answers_gets_four_posts_at_a_time(world: World) -
         poster.hanging.add(URL)
         await _received(world, dealer, 19)
         assert [await desk.turn(), await desk.turn()] == [4, 4]
+
+
+async def test_of_so_many_endpoints_it_is_remembered_that_they_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "MOST_ANSWERING", 2)
+    await shop(world, 1)
+    dealer = await world.dealer()
+    ids = [(await endpoint(world, dealer, url=f"{URL}/{one}")).id for one in range(4)]
+    poster = _Hangs([])
+    async with desk_of(world, poster) as desk:
+        for one in (*ids[:3], ids[1], ids[3]):
+            await world.db.write(send_test, dealer.id, one, world.clock.now_ms())
+            await desk.deliver()
+        assert set(desk.posting._room().answering) == {ids[1], ids[3]}
 
 
 async def test_dead_addresses_hold_up_no_other_account(world: World) -> None:

@@ -6,6 +6,7 @@ are told how it went. `Client` and `AsyncClient` do it, each in its own way.
 
 import contextlib
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Generator
@@ -16,7 +17,16 @@ import httpx2
 import msgspec
 
 from simlet.client import operations
-from simlet.client.answers import FILLED, QUEUED, RECEIVED, WAITING, Page, Rental, Request
+from simlet.client.answers import (
+    FILLED,
+    QUEUED,
+    RECEIVED,
+    WAITING,
+    Page,
+    Rental,
+    Request,
+    Service,
+)
 from simlet.client.operations import Call
 from simlet.client.problems import (
     OUT_OF_STOCK,
@@ -40,6 +50,7 @@ LONG_POLL_S = 50
 NEXT_CURSOR = "next-cursor"
 """The header of a table that goes on."""
 
+_SERVICE_ID = re.compile(r"(?:(\d{1,2})\.)?(\d{1,9})", re.ASCII)
 _AGAIN = frozenset({429, 502, 503, 504})
 _IDEMPOTENT = frozenset({"GET", "POST"})
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
@@ -222,16 +233,16 @@ class Conduct:
         try:
             while taken.state == QUEUED:
                 taken = yield from self.answer(operations.request(taken.id, wait_s=LONG_POLL_S))
+            if taken.state == FILLED and taken.rental_id is not None:
+                return (yield from self.answer(operations.rental(taken.rental_id)))
         except GeneratorExit:
             raise  # nothing can be sent any more
         except BaseException:
-            # Whoever does not wait any more must not pay for a line that comes later.
+            # Whoever does not wait any more must not pay for a line that nobody knows of.
             with contextlib.suppress(SimletError):
                 yield from self._leave(taken)
             raise
-        if taken.state != FILLED or taken.rental_id is None:
-            raise _unfilled(taken)
-        return (yield from self.answer(operations.rental(taken.rental_id)))
+        raise _unfilled(taken)
 
     def _leave(self, queued: Request) -> Steps[None]:
         left = yield from self.answer(operations.cancel_request(queued.id))
@@ -240,16 +251,15 @@ class Conduct:
 
     def _service_id(self, named: str) -> Steps[int]:
         """The id of a service that is spelled as `97`, `02.97` or by its name."""
-        digits = named.rpartition(".")[2]
-        if digits.isdecimal():
-            return int(digits)
+        wanted = named.strip()
         page = yield from self.answer(operations.services())
-        wanted = named.strip().casefold()
-        found = [one.id for one in page.data if one.name.casefold() == wanted]
-        if len(found) != 1:
-            reason = "Several services have" if found else "There is no service with"
+        known_as = [one for one in page.data if one.name.casefold() == wanted.casefold()]
+        if spelled := _SERVICE_ID.fullmatch(wanted):
+            return _spelled_id(named, spelled, page.data, known_as)
+        if len(known_as) != 1:
+            reason = "Several services have" if known_as else "There is no service with"
             raise problem_with(SERVICE_UNAVAILABLE, f"{reason} the name {named!r}.")
-        return found[0]
+        return known_as[0].id
 
     def wait(self, rental: Rental, timeout_s: float | None) -> Steps[Rental]:
         """A rental when it does not wait any more.
@@ -317,11 +327,29 @@ def _told(went: Went) -> SimletError:
 
 def _worth_another(call: Call[Any], went: Went) -> bool:
     if isinstance(went, Lost):
+        if isinstance(went.cause, httpx2.LocalProtocolError):
+            return False  # it is not sent the next time either
         return call.method in _IDEMPOTENT or isinstance(went.cause, _NEVER_SENT)
     # Any fault may be a change that was done, and only its answer was lost.
     if went.status != 429 and call.method not in _IDEMPOTENT:
         return False
     return went.passes()
+
+
+def _spelled_id(
+    named: str, spelled: re.Match[str], services: list[Service], known_as: list[Service]
+) -> int:
+    """The id in a text that is spelled as one, where it cannot mean another service."""
+    store, service_id = spelled[1], int(spelled[2])
+    if any(one.id != service_id for one in known_as):
+        reason = f"{named!r} may be an id, and is the name of service {known_as[0].id}."
+        raise problem_with(SERVICE_UNAVAILABLE, f"{reason} Say which by STORE.ID, or by a number.")
+    if store is not None:
+        strays = [one for one in services if one.id == service_id and one.store != store.zfill(2)]
+        if strays:
+            reason = f"Service {service_id} is of store {strays[0].store}: not {named!r}."
+            raise problem_with(SERVICE_UNAVAILABLE, reason)
+    return service_id
 
 
 def _unfilled(ended: Request) -> SimletError:

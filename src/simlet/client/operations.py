@@ -4,6 +4,7 @@ A function here gives the call and does nothing. Parameters that are left out ar
 they may be is told by the server's own reference at `/docs`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,10 +28,12 @@ from simlet.client.answers import (
     Service,
     TimelineEntry,
 )
+from simlet.client.problems import INVALID, Fault, Invalid
 
 T = TypeVar("T")
 
 CALLBACK_EVENTS = ("*",)
+_KEY = re.compile(r"[ -~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,20 @@ def _listed(texts: Sequence[str]) -> list[str] | None:
     return [texts] if isinstance(texts, str) else list(texts) or None
 
 
+def _check_key(key: str | None) -> None:
+    """Refuses a key that cannot be sent as it is.
+
+    Raises:
+        Invalid: see there.
+    """
+    if key is None or (_KEY.fullmatch(key) and key == key.strip()):
+        return
+    reason = "expected 1 to 255 printable ASCII characters, no blank first or last"
+    raise Invalid(
+        INVALID, detail=f"idempotency_key: {reason}.", errors=(Fault("idempotency_key", reason),)
+    )
+
+
 def rent(
     service: int | str,
     *,
@@ -95,7 +112,8 @@ def rent(
     """Rents a number.
 
     Args:
-        service: its id, or its name as the list of services shows it.
+        service: its id (97, or as text "97" or "02.97"), or its name as the list of services
+            shows it. A text that may be an id and is another service's name is refused.
         networks: only lines of these networks.
         prefixes: only numbers that begin so, as `090`.
         prefixes_unwanted: no numbers that begin so.
@@ -111,10 +129,12 @@ def rent(
     Raises:
         OutOfStock: no line is free, or none became free in time.
         InsufficientFunds: the balance is below the price.
-        NotFound: there is no such service.
+        NotFound: there is no such service, or several are meant.
+        Invalid: an input is not usable, as a key of characters that no header takes.
         Problem: another refusal.
         Unreachable: the server did not answer.
     """
+    _check_key(idempotency_key)
     body = _given(
         service=service,
         networks=_listed(networks),
@@ -263,9 +283,9 @@ def event_page(
     return Call("GET", "/v1/events", Page[Event], query)
 
 
-def callbacks() -> Call[Page[Callback]]:
-    """The addresses that events are posted to."""
-    return Call("GET", "/v1/callbacks", Page[Callback])
+def callbacks(*, scope: str | None = None) -> Call[Page[Callback]]:
+    """The addresses that events are posted to; `scope`: only of the `account`, or of a `rental`."""
+    return Call("GET", "/v1/callbacks", Page[Callback], _query(scope=scope))
 
 
 def callback(callback_id: int) -> Call[Callback]:

@@ -6,6 +6,7 @@ from simlet.client.answers import Rental
 
 PROBLEM_TYPE = "application/problem+json"
 UNREADABLE = "unreadable_answer"
+INVALID = "invalid"
 OUT_OF_STOCK = "out_of_stock"
 SERVICE_UNAVAILABLE = "service_unavailable"
 RATE_LIMITED = "rate_limited"

@@ -47,13 +47,16 @@ class Position:
         """The event in what the stream told; None where it is none, or was told before.
 
         Raises:
-            SimletError: it is not an event of simlet's.
+            SimletError: it is not an event of simlet's; or the server has fewer events than were
+                told, as it was restored from a backup.
         """
         number = _number(told.id)
         if number is None:
             return None
         if not told.data:
             # Where the stream begins: a connection that is lost from here on goes on there.
+            if self._last is not None and number < self._last:
+                raise _restored(number, self._last)
             self._last = number
             return None
         if self._last is not None and number <= self._last:
@@ -114,6 +117,13 @@ def is_stream(answer: httpx2.Response) -> bool:
 def _number(text: str) -> int | None:
     found = _ID.fullmatch(text)
     return int(found[1]) if found else None
+
+
+def _restored(newest: int, last: int) -> SimletError:
+    return SimletError(
+        f"The newest event of the server is evt_{newest}, before evt_{last}: it was restored from "
+        f"a backup. Read your rentals anew, and go on with events(after='evt_{newest}')."
+    )
 
 
 def _decoded(data: str) -> Event:

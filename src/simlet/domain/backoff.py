@@ -21,7 +21,8 @@ OTHER_OFFSETS_MS: tuple[int, ...] = (0, *_TAIL_MS)
 
 LONGEST_RETRY_AFTER_MS = _DAY_MS
 _EACH_MINUTE = len(_FAST_MS) - 1
-_DIGITS = re.compile(r"[0-9]{1,15}")
+_DIGITS = re.compile(r"0*([0-9]+)")
+_FEW_DIGITS = 15
 
 
 def next_attempt(
@@ -75,8 +76,10 @@ def retry_after_ms(text: str | None, now_ms: int) -> int:
     if text is None:
         return 0
     text = text.strip()
-    if _DIGITS.fullmatch(text):
-        return min(int(text) * _SECOND_MS, LONGEST_RETRY_AFTER_MS)
+    if seconds := _DIGITS.fullmatch(text):
+        if len(seconds[1]) > _FEW_DIGITS:
+            return LONGEST_RETRY_AFTER_MS
+        return min(int(seconds[1]) * _SECOND_MS, LONGEST_RETRY_AFTER_MS)
     try:
         at_ms = round(parsedate_to_datetime(text).timestamp() * 1000)
     except (ValueError, TypeError, OverflowError):

@@ -1,8 +1,9 @@
 """The books: double entry, in whole đồng.
 
 Every movement is a posting from one book account to another. `world` is where top-ups come from
-and what is taken back goes to, so it is below zero; an account's `available` never is. The reference of a posting is unique:
-a rental has one hold, and one close, which is a settle or a release.
+and what is taken back goes to, so it is below zero; an account's `available` never is. The
+reference of a posting is unique: a rental has one hold, and one close, which is a settle or a
+release.
 """
 
 from enum import Enum

@@ -19,6 +19,16 @@ class Kept:
     replayed: bool = False
 
 
+Lapsed = Callable[[Tx, Kept], bool]
+"""Whether an answer counts no more, as what it promised ended and nothing came of it. An answer
+that has lapsed never counts again."""
+
+
+def stays(_tx: Tx, _kept: Kept) -> bool:
+    """Of most answers: they count as long as their key."""
+    return False
+
+
 def answer_once(
     tx: Tx,
     account_id: int,
@@ -26,6 +36,7 @@ def answer_once(
     fingerprint: bytes,
     now_ms: int,
     run: Callable[[Tx], Kept],
+    lapsed: Lapsed = stays,
 ) -> Kept:
     """Runs a request and keeps its answer, or gives the answer that its key has already.
 
@@ -40,37 +51,51 @@ def answer_once(
         fingerprint: a hash of all that was asked, 32 bytes.
         now_ms: the time.
         run: does what is asked, and says how that is answered.
+        lapsed: where the answer that is kept counts no more, the request is run again.
 
     Raises:
         Refused: IDEMPOTENCY_KEY_REUSED, or what `run` refuses.
     """
-    if not _take(tx, account_id, key, fingerprint, now_ms):
-        return _kept(tx, account_id, key, fingerprint)
+    before = _given_before(tx, account_id, key, fingerprint, now_ms, lapsed)
+    if before is not None:
+        return before
     answer = run(tx)
     idempotency.keep_answer(tx, account_id, key, answer.status, answer.body)
     return answer
 
 
 def keep_refusal(
-    tx: Tx, account_id: int, key: str, fingerprint: bytes, kept: Kept, now_ms: int
+    tx: Tx,
+    account_id: int,
+    key: str,
+    fingerprint: bytes,
+    kept: Kept,
+    now_ms: int,
+    lapsed: Lapsed = stays,
 ) -> Kept:
     """Keeps the answer to a request that was refused; gives it, or what was kept meanwhile.
 
     Raises:
         Refused: IDEMPOTENCY_KEY_REUSED, when another request was answered meanwhile.
     """
-    if not _take(tx, account_id, key, fingerprint, now_ms):
-        return _kept(tx, account_id, key, fingerprint)
+    before = _given_before(tx, account_id, key, fingerprint, now_ms, lapsed)
+    if before is not None:
+        return before
     idempotency.keep_answer(tx, account_id, key, kept.status, kept.body)
     return kept
 
 
-def _take(tx: Tx, account_id: int, key: str, fingerprint: bytes, now_ms: int) -> bool:
-    return idempotency.take_key(tx, account_id, key, fingerprint, now_ms, now_ms - KEPT_FOR_MS)
-
-
-def _kept(tx: Tx, account_id: int, key: str, fingerprint: bytes) -> Kept:
+def _given_before(
+    tx: Tx, account_id: int, key: str, fingerprint: bytes, now_ms: int, lapsed: Lapsed
+) -> Kept | None:
+    """The answer under a key; None where there is none that counts, and the key is taken."""
+    if idempotency.take_key(tx, account_id, key, fingerprint, now_ms, now_ms - KEPT_FOR_MS):
+        return None
     found = idempotency.kept_answer(tx, account_id, key)
     if found.fingerprint != fingerprint:
         raise Refused(IDEMPOTENCY_KEY_REUSED)
+    if lapsed(tx, Kept(found.status, found.body)):
+        if idempotency.take_key_again(tx, account_id, key, found, now_ms):
+            return None
+        found = idempotency.kept_answer(tx, account_id, key)
     return Kept(found.status, found.body, replayed=True)

@@ -22,7 +22,9 @@ from simlet.store.gateways import ExpectedRow, Gateway
 from simlet.store.lines import LineRow
 from simlet.store.messages import QuarantinedRow
 from simlet.store.rental_views import RentalRow, RentalView
+from simlet.store.slices import Slice, newest_slice, rentals_of
 from simlet.store.sql import Tx
+from simlet.store.stretches import Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +77,34 @@ def rental_with_code(tx: Tx, token_hash: bytes, rental_id: int | None) -> Rental
     return sight.rental
 
 
-def history(tx: Tx, token_hash: bytes, wanted: HistoryFilter) -> list[RentalView]:
-    """Rentals of the account that a token stands for, newest first.
+def history(
+    tx: Tx, within: Stretch | None, token_hash: bytes, wanted: HistoryFilter
+) -> Slice[RentalView]:
+    """Rentals of the account that a token stands for, newest first: a slice of them.
+
+    It is the first one without `within`.
 
     Raises:
         Refused: UNAUTHENTICATED.
     """
     account = account_of_token(tx, token_hash)
-    return rental_views.history(
+    only_waiting = wanted.states == (RentalState.WAITING,)
+    if within is None:
+        within = rentals_of(tx, account.id, wanted.from_ms, wanted.to_ms, only_waiting=only_waiting)
+    rest = None
+    if not only_waiting and (wanted.states or wanted.service_id is not None):
+        within, rest = newest_slice(tx, account.id, within)
+    found = rental_views.history(
         tx,
         account.id,
+        within,
         service_id=wanted.service_id,
         states=wanted.states,
         from_ms=wanted.from_ms,
         to_ms=wanted.to_ms,
         limit=wanted.limit,
     )
+    return Slice(found, rest)
 
 
 def rentable_services(tx: Tx, token_hash: bytes) -> tuple[Account, list[Service]]:

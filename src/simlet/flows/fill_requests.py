@@ -15,7 +15,7 @@ from simlet.domain.extras import Extras
 from simlet.domain.request import LineRequest, RequestState
 from simlet.flows.end_request import end_request
 from simlet.flows.give_line import RentRequest, give_line
-from simlet.store import reports, requests
+from simlet.store import reports, requests, stock
 from simlet.store.requests import Queue
 from simlet.store.sql import Tx
 
@@ -89,11 +89,17 @@ def _not_given(tx: Tx, request: LineRequest, refused: Refused, now_ms: int) -> F
     if refused.refusal is WAITING_LIMIT:
         return FillOutcome.KEPT
     if refused.refusal is OUT_OF_STOCK:
-        # What it reported itself is not given to it, and may be given to others.
-        reported = reports.has_reported(tx, request.account_id, request.service_id)
-        return FillOutcome.KEPT if reported else FillOutcome.DRY
+        return FillOutcome.KEPT if _others_may_have_it(tx, request) else FillOutcome.DRY
     end_request(tx, request.refused(refused.refusal.code, now_ms), now_ms)
     return FillOutcome.ENDED
+
+
+def _others_may_have_it(tx: Tx, request: LineRequest) -> bool:
+    """Whether lines may be left that are not given to an account because it reported them."""
+    # Of a large account all reports are gone through.
+    return stock.has_left(tx, request.service_id) and reports.has_reported(
+        tx, request.account_id, request.service_id
+    )
 
 
 def _renting(request: LineRequest) -> RentRequest:

@@ -18,7 +18,7 @@ from simlet.domain.ids import parse_store
 from simlet.domain.numbering import parse_network_name
 from simlet.domain.phone import parse_number, prefix_of
 from simlet.store import events, gateways, lines, networks, stock
-from simlet.store.lines import NewLine
+from simlet.store.lines import HeldSim, NewLine
 from simlet.store.sql import Tx
 
 COLUMNS = ("iccid", "number", "network", "store", "holder", "contract")
@@ -36,10 +36,24 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many lines were added, and the rows that were not."""
+    """How many lines were added, the rows that were not, and how many were there already."""
 
     added: int
     bad: tuple[BadRow, ...]
+    already_there: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRows:
+    """Rows that cannot be added.
+
+    Attributes:
+        same: the rows whose line is there already, the same in every field.
+        bad: those that contradict a line in use.
+    """
+
+    same: frozenset[int] = frozenset()
+    bad: tuple[BadRow, ...] = ()
 
 
 def parse_line(fields: Mapping[str, str], network_ids: Mapping[str, int]) -> NewLine:
@@ -79,7 +93,10 @@ def _title(name: str, text: str) -> str:
 def import_lines(
     tx: Tx, rows: Sequence[tuple[int, NewLine]], gateway: str | None, now_ms: int
 ) -> Imported:
-    """Adds lines; a row whose ICCID or number is taken already is left out and named.
+    """Adds lines; a row whose ICCID or number another line has is left out and named.
+
+    A row whose line is there already, the same in every field, is passed over and counted: so a
+    file may be imported again after an interruption.
 
     The rows are lines with the numbers of their rows; no line stands twice among them. They are
     attached to the gateway of a name, or with None to any.
@@ -89,13 +106,13 @@ def import_lines(
     """
     gateway_id = _gateway_id(tx, gateway)
     stock.lock_catalogue(tx)
-    bad = known_rows(tx, rows)
-    left_out = {one.row for one in bad}
+    known = _known_rows(tx, rows, gateway_id)
+    left_out = known.same | {one.row for one in known.bad}
     good = sorted((line for row, line in rows if row not in left_out), key=cell_of)
     if good:
         lines.add_lines(tx, _allotted(tx, good), gateway_id, now_ms)
         events.add_event(tx, Event(EventKind.LINES_IMPORTED, now_ms, data={"count": len(good)}))
-    return Imported(len(good), tuple(bad))
+    return Imported(len(good), known.bad, len(known.same))
 
 
 def cell_of(line: NewLine) -> tuple[str, int, str]:
@@ -123,19 +140,48 @@ def _gateway_id(tx: Tx, name: str | None) -> int | None:
     return gateway.id
 
 
-def known_rows(tx: Tx, rows: Sequence[tuple[int, NewLine]]) -> list[BadRow]:
-    """The rows whose ICCID or number a line in use has already."""
-    iccids = lines.known_iccids(tx, [line.iccid for _, line in rows])
+def known_rows(tx: Tx, rows: Sequence[tuple[int, NewLine]], gateway: str | None) -> KnownRows:
+    """The rows that `import_lines` would not add.
+
+    Raises:
+        Refused: GATEWAY_UNKNOWN.
+    """
+    return _known_rows(tx, rows, _gateway_id(tx, gateway))
+
+
+def _known_rows(tx: Tx, rows: Sequence[tuple[int, NewLine]], gateway_id: int | None) -> KnownRows:
+    sims = lines.held_sims(tx, [line.iccid for _, line in rows])
     numbers = lines.known_numbers(tx, [line.number for _, line in rows])
-    if not iccids and not numbers:
-        return []
-    bad = []
+    if not sims and not numbers:
+        return KnownRows()
+    same, bad = set(), []
     for row, line in rows:
-        if line.iccid in iccids:
-            bad.append(BadRow(row, "iccid: another line has it already"))
-        elif line.number in numbers:
-            bad.append(BadRow(row, "number: another line has it already"))
-    return bad
+        held = sims.get(line.iccid)
+        if held is None and line.number not in numbers:
+            continue
+        reason = _contradiction(line, held, gateway_id)
+        if reason:
+            bad.append(BadRow(row, reason))
+        else:
+            same.add(row)
+    return KnownRows(frozenset(same), tuple(bad))
+
+
+def _contradiction(line: NewLine, held: HeldSim | None, gateway_id: int | None) -> str:
+    """What speaks against a row whose ICCID (`held`) or number is taken; nothing if all agrees."""
+    if held is None:
+        return "number: another line has it already"
+    if held.line.number != line.number:
+        return "iccid: another line has it already"
+    compared = {
+        "network": held.line.network_id == line.network_id,
+        "store": held.line.store == line.store,
+        "holder": held.line.holder == line.holder,
+        "contract": held.line.contract == line.contract,
+        "gateway": gateway_id in {None, held.gateway_id},
+    }
+    different = ", ".join(name for name, is_same in compared.items() if not is_same)
+    return f"{different}: the line is there already, with something else" if different else ""
 
 
 def retire_line(tx: Tx, number: str, now_ms: int) -> None:

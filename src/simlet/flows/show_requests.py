@@ -1,5 +1,7 @@
 """Show requests: places in the queue for a line, to the account that asked."""
 
+from collections.abc import Set as AbstractSet
+
 from simlet.domain.errors import REQUEST_UNKNOWN, Refused
 from simlet.domain.request import LineRequest, RequestState
 from simlet.store import requests
@@ -31,3 +33,19 @@ def count_queued(tx: Tx, account_id: int) -> int:
 def requests_ahead(tx: Tx, request: LineRequest) -> int:
     """How many older requests ask the same and are queued still; 0 once it has ended itself."""
     return requests.count_ahead(tx, request) if request.state is RequestState.QUEUED else 0
+
+
+def ended_in_vain(tx: Tx, request_id: int, passing: AbstractSet[str]) -> bool:
+    """Whether a request ended without a line, for a reason that may be gone the next time.
+
+    Args:
+        tx: the transaction.
+        request_id: which one.
+        passing: the codes of refusals that pass.
+    """
+    found = requests.request_by_id(tx, request_id)
+    if found is None:
+        return False
+    if found.state is RequestState.REFUSED:
+        return found.refusal in passing
+    return found.state in {RequestState.EXPIRED, RequestState.CANCELLED}

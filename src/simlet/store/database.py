@@ -41,6 +41,10 @@ class Engine(Protocol):
         """Runs a read that sees one state of the database."""
         ...
 
+    async def read_list(self, call: Call) -> Any:
+        """As `read`, beside it: nothing else waits for lists."""
+        ...
+
     async def glance(self, call: Call) -> Any:
         """Runs a read of a few rows by key, the fastest way the engine has."""
         ...
@@ -56,9 +60,14 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Runs flows. What a flow refuses with, or fails with, is raised to its caller alone."""
+    """Runs flows. What a flow refuses with, or fails with, is raised to its caller alone.
+
+    Attributes:
+        for_lists: what is read here may take long, and other reads never wait for it.
+    """
 
     engine: Engine
+    for_lists: bool = False
 
     async def write(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
@@ -91,7 +100,8 @@ class Database:
             Refused: what the flow refused with.
             DatabaseFault: the database failed, whichever it is.
         """
-        return cast(T, await self.engine.read(Call(flow, args, inputs)))
+        read = self.engine.read_list if self.for_lists else self.engine.read
+        return cast(T, await read(Call(flow, args, inputs)))
 
     async def glance(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs

@@ -8,6 +8,7 @@ import msgspec
 from simlet.domain.ledger import PostingKind
 from simlet.domain.rental import RentalState
 from simlet.store.sql import Row, Sql, Tx
+from simlet.store.stretches import POSTINGS, Stretch, near
 
 _FIELDS = (
     "r.id, r.account_id, r.state, r.service_id, s.name, r.store, r.number, r.price_dong, "
@@ -31,7 +32,8 @@ _AT_EVENT = Sql(
 )
 _LIST = Sql(
     f"SELECT {_FIELDS} FROM rentals r {_JOINS} {_ANSWER} WHERE r.account_id = :account_id "
-    "AND r.id < :before_id AND r.created_at_ms >= :from_ms AND r.created_at_ms < :to_ms "
+    "AND r.id > :after AND r.id <= :last "
+    "AND r.created_at_ms >= :from_ms AND r.created_at_ms < :to_ms "
     "AND (r.service_id = :service_id OR :service_id = -1) "
     "AND (r.state = :state OR :state = '') ORDER BY r.id DESC LIMIT :limit"
 )
@@ -54,7 +56,8 @@ _OF_RENTAL = Sql(
 )
 _STATEMENT = Sql(
     f"SELECT {_POSTING_FIELDS} FROM postings WHERE account_id = :account_id "
-    "AND id < :before_id AND at_ms >= :from_ms AND at_ms < :to_ms ORDER BY id DESC LIMIT :limit"
+    "AND id > :after AND id <= :last AND at_ms >= :from_ms AND at_ms < :to_ms "
+    "ORDER BY id DESC LIMIT :limit"
 )
 _metadata = msgspec.json.Decoder(dict[str, str])
 
@@ -162,12 +165,14 @@ def rental_with_message(tx: Tx, rental_id: int, message_id: int | None) -> Renta
     return None if row is None else _rental(row)
 
 
-def rental_details(tx: Tx, account_id: int, wanted: RentalFilter) -> list[RentalDetail]:
-    """Rentals of an account, newest first."""
+def rental_details(
+    tx: Tx, account_id: int, stretch: Stretch, wanted: RentalFilter
+) -> list[RentalDetail]:
+    """Rentals of an account in a stretch, newest first."""
     rows = tx.rows(
         _LIST,
         account_id=account_id,
-        before_id=wanted.before_id,
+        **stretch._asdict(),
         from_ms=wanted.from_ms,
         to_ms=wanted.to_ms,
         service_id=-1 if wanted.service_id is None else wanted.service_id,
@@ -198,10 +203,11 @@ def statement(
     tx: Tx, account_id: int, *, before_id: int, from_ms: int, to_ms: int, limit: int
 ) -> list[PostingDetail]:
     """Postings of an account, newest first."""
+    stretch = near(tx, POSTINGS, from_ms, to_ms).before(before_id)
     rows = tx.rows(
         _STATEMENT,
         account_id=account_id,
-        before_id=before_id,
+        **stretch._asdict(),
         from_ms=from_ms,
         to_ms=to_ms,
         limit=limit,

@@ -17,6 +17,11 @@ _KEEP = Sql(
     "UPDATE idempotency_keys SET status = :status, body = :body "
     "WHERE account_id = :account_id AND key = :key"
 )
+# Of two that want it at the same moment the second finds another answer, and takes nothing.
+_TAKE_AGAIN = Sql(
+    "UPDATE idempotency_keys SET status = 0, body = :nothing, created_at_ms = :now_ms "
+    "WHERE account_id = :account_id AND key = :key AND status = :status AND body = :body"
+)
 _KEPT = Sql(
     "SELECT fingerprint, status, body FROM idempotency_keys "
     "WHERE account_id = :account_id AND key = :key"
@@ -53,6 +58,23 @@ def take_key(
         expired_ms=expired_ms,
     )
     return row is not None
+
+
+def take_key_again(tx: Tx, account_id: int, key: str, kept: KeptAnswer, now_ms: int) -> bool:
+    """Takes a key whose answer counts no more, for the same request; False if it has another now.
+
+    Whoever takes it writes its answer in the same transaction.
+    """
+    count = tx.run(
+        _TAKE_AGAIN,
+        account_id=account_id,
+        key=key,
+        status=kept.status,
+        body=kept.body,
+        nothing=b"",
+        now_ms=now_ms,
+    )
+    return count == 1
 
 
 def keep_answer(tx: Tx, account_id: int, key: str, status: int, body: bytes) -> None:

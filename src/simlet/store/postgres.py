@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors
 
 from simlet.store.postgres_bus import Numbering, PostgresWatch
-from simlet.store.sql import Call, DatabaseFault, Inputs, Raised, Row, Sql
+from simlet.store.sql import LISTS_AT_ONCE, Call, DatabaseFault, Inputs, Raised, Row, Sql
 
 T = TypeVar("T")
 
@@ -93,6 +93,9 @@ class PostgresDatabase:
         self._numbering = Numbering(self._connect, PostgresTx)
         self._writers = ThreadPoolExecutor(pool_size, "postgres-writer")
         self._readers = ThreadPoolExecutor(max(2, pool_size // 2), "postgres-reader")
+        # Of their own: nothing else must queue behind the lists of a large account.
+        self._lists = ThreadPoolExecutor(LISTS_AT_ONCE, "postgres-lists")
+        self._glances = ThreadPoolExecutor(max(2, pool_size // 4), "postgres-glance")
 
     async def write_all(self, calls: list[Call]) -> list[Any]:
         """Runs the flows in one transaction, in order; each outcome is a result or `Raised`."""
@@ -105,13 +108,19 @@ class PostgresDatabase:
 
     async def read(self, call: Call) -> Any:
         """Runs a read in a thread of its own."""
-        self._refuse_when_closing()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read, call)
+        return await self._read_in(self._readers, call)
+
+    async def read_list(self, call: Call) -> Any:
+        """As `read`, in threads that only lists have."""
+        return await self._read_in(self._lists, call)
 
     async def glance(self, call: Call) -> Any:
-        """As `read`: a round trip must not hold the caller's thread."""
-        return await self.read(call)
+        """As `read`, in other threads: a round trip must not hold the caller's."""
+        return await self._read_in(self._glances, call)
+
+    async def _read_in(self, threads: ThreadPoolExecutor, call: Call) -> Any:
+        self._refuse_when_closing()
+        return await asyncio.get_running_loop().run_in_executor(threads, self._read, call)
 
     async def watch(self) -> PostgresWatch:
         """Begins to listen to who writes events."""
@@ -122,7 +131,7 @@ class PostgresDatabase:
         """Ends after every flow that was accepted has its commit."""
         self._closing = True
         loop = asyncio.get_running_loop()
-        for executor in (self._writers, self._readers):
+        for executor in (self._writers, self._readers, self._lists, self._glances):
             await loop.run_in_executor(None, executor.shutdown)
         await loop.run_in_executor(None, self._numbering.close)
         for connection in self._connections:

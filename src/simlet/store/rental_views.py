@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from simlet.domain.principal import AccountState, Tier
 from simlet.domain.rental import RentalState
 from simlet.store.sql import Row, Sql, Tx
+from simlet.store.stretches import Stretch
 
 _VIEW_FIELDS = (
     "r.id, r.store, r.service_id, s.name, r.state, r.price_dong, r.number, r.created_at_ms, "
@@ -27,6 +28,7 @@ _VIEW_AT_EVENT = Sql(
 )
 _HISTORY = Sql(
     f"SELECT {_VIEW_FIELDS} {_VIEW_JOINS} WHERE r.account_id = :account_id "
+    "AND r.id > :after AND r.id <= :last "
     "AND r.created_at_ms >= :from_ms AND r.created_at_ms < :to_ms "
     "AND (r.service_id = :service_id OR :service_id = -1) "
     "AND (r.state = :state OR r.state = :other_state OR :state = '') "
@@ -141,6 +143,7 @@ def view_at_event(tx: Tx, event_seq: int) -> RentalView | None:
 def history(
     tx: Tx,
     account_id: int,
+    stretch: Stretch,
     *,
     service_id: int | None,
     states: tuple[RentalState, ...],
@@ -148,11 +151,12 @@ def history(
     to_ms: int,
     limit: int,
 ) -> list[RentalView]:
-    """Rentals of an account, newest first; up to two `states`, empty for all."""
+    """Rentals of an account in a stretch, newest first; up to two `states`, empty for all."""
     names = [state.value for state in states] or ["", ""]
     rows = tx.rows(
         _HISTORY,
         account_id=account_id,
+        **stretch._asdict(),
         service_id=-1 if service_id is None else service_id,
         state=names[0],
         other_state=names[-1],

@@ -16,6 +16,9 @@ import msgspec
 Row = Sequence[Any]
 Inputs = Mapping[str, Any]
 
+LISTS_AT_ONCE = 3
+"""The most lists that a database reads at a time for one process."""
+
 # A text between quotes holds no inputs, and `::` is a cast.
 _INPUT = re.compile(r"'[^']*'|(?<![:\w]):([a-z_][a-z0-9_]*)")
 
@@ -196,3 +199,11 @@ class DatabaseFault(Exception):  # noqa: N818 - a fault is what the house calls 
 
 class SchemaMismatch(DatabaseFault):
     """The database's schema is not the one this version of simlet works with."""
+
+
+class DatabaseInUse(DatabaseFault):
+    """Another process has the database, as nobody else may meanwhile."""
+
+
+class NotDone(Exception):  # noqa: N818 - nothing failed
+    """What was asked for the database as a whole is not to be had; nothing is changed."""

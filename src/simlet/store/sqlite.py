@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import apsw
 
-from simlet.store.sql import Call, DatabaseFault, Tx
+from simlet.store.sql import LISTS_AT_ONCE, Call, DatabaseFault, Tx
 from simlet.store.sqlite_file import SqliteTx, connect
 from simlet.store.sqlite_process import WriterProcess
 from simlet.store.sqlite_thread import WriterThread
@@ -45,6 +45,8 @@ class SqliteDatabase:
         self._local = threading.local()
         self._reader_connections: list[apsw.Connection] = []
         self._readers = ThreadPoolExecutor(readers, "sqlite-reader")
+        # Of their own: nothing else must queue behind the lists of a large account.
+        self._lists = ThreadPoolExecutor(LISTS_AT_ONCE, "sqlite-lists")
         self._writer = _writer(path, group_limit, busy_timeout_s, writer)
         self._glance = SqliteTx(self._connect_reader())
 
@@ -61,8 +63,15 @@ class SqliteDatabase:
 
     async def read(self, call: Call) -> Any:
         """Runs a read in a thread of its own."""
+        return await self._read_in(self._readers, call)
+
+    async def read_list(self, call: Call) -> Any:
+        """As `read`, in threads that only lists have."""
+        return await self._read_in(self._lists, call)
+
+    async def _read_in(self, threads: ThreadPoolExecutor, call: Call) -> Any:
         self._refuse_when_closing()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, call)
+        return await asyncio.get_running_loop().run_in_executor(threads, self._read, call)
 
     def _read(self, call: Call) -> Any:
         try:
@@ -106,7 +115,8 @@ class SqliteDatabase:
         """Ends after every flow that was accepted has its commit."""
         self._closing = True
         await self._writer.close()
-        await asyncio.get_running_loop().run_in_executor(None, self._readers.shutdown)
+        for threads in (self._readers, self._lists):
+            await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
         for connection in self._reader_connections:
             connection.close()
 

@@ -36,6 +36,7 @@ _SET_TAKEN = Sql(
     "UPDATE stock SET taken = :taken, left_count = :left_count "
     "WHERE service_id = :service_id AND block_id = :block_id"
 )
+_HAS_LEFT = Sql("SELECT 1 FROM stock WHERE service_id = :service_id AND left_count > 0 LIMIT 1")
 _NUMBERS = Sql("SELECT id, number FROM lines WHERE id BETWEEN :first AND :last")
 _KEEPS = (
     "listening AND (catch_all OR :catch_all) "
@@ -112,6 +113,11 @@ def highest_block(tx: Tx) -> int:
 def left_by_service(tx: Tx) -> dict[int, int]:
     """How many lines each service can still give, by the services' ids; none of those with none."""
     return {row[0]: row[1] for row in tx.rows(_LEFT_BY_SERVICE)}
+
+
+def has_left(tx: Tx, service_id: int) -> bool:
+    """Whether a service can still give any line."""
+    return tx.row(_HAS_LEFT, service_id=service_id) is not None
 
 
 def pages_with_stock(

@@ -25,6 +25,7 @@ from simlet.web.asgi import (
 from simlet.web.docs import Docs, is_docs
 from simlet.web.first_api.app import FirstApi, is_first_api
 from simlet.web.forms import FORM_OVERHEAD_BYTES, MalformedForm, is_form, read_form
+from simlet.web.lists import Lists
 from simlet.web.metrics import CONTENT_TYPE as METRICS_TYPE
 from simlet.web.metrics import PATH as METRICS_PATH
 from simlet.web.metrics import Metrics
@@ -51,8 +52,9 @@ class App:
     _metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
-        self._first_api = FirstApi(self.runtime)
-        self._v1 = V1App(self.runtime)
+        lists = Lists(self.runtime.db)
+        self._first_api = FirstApi(self.runtime, lists)
+        self._v1 = V1App(self.runtime, lists)
         self._docs = Docs(self._v1.document)
         self._metrics = Metrics(self.runtime, self.supervisor.spool)
 

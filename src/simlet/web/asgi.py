@@ -3,7 +3,9 @@
 Source: the ASGI specification 3.0, HTTP connection scope.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -60,6 +62,21 @@ def header(scope: Scope, name: bytes) -> str:
             text: str = value.decode("latin-1")
             return text
     return ""
+
+
+@contextmanager
+def watched(receive: Receive) -> Iterator[Callable[[], bool]]:
+    """Tells whether the client went away; nothing of its request may be wanted any more."""
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        yield leaving.done
+    finally:
+        leaving.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

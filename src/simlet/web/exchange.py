@@ -39,7 +39,8 @@ class Exchange(RequestResponseCycle):
         # The connection holds its latest request: they must not hold each other for good.
         del self._connection
         try:
-            answer = await self._handler(Request(*self._head, bytes(self.body)))
+            gone = connection.transport.is_closing
+            answer = await self._handler(Request(*self._head, bytes(self.body), gone))
             await connection.flow.drain()
             if not self.disconnected:
                 headers = connection.server_state.default_headers

@@ -96,15 +96,27 @@ class _Told(Collector):
     def collect(self) -> Iterator[Metric]:
         """Each family once."""
         read = self._read
-        yield _gauge("gateway_up", "1: connected to its other side.", "gateway", read.gateways)
+        yield _gauge(
+            "gateway_up",
+            "1: up, 0: down. One that only takes posts is up while it can take them.",
+            "gateway",
+            read.gateways,
+        )
         lines = {state: read.lines.get(state, 0) for state in _LINE_STATES}
         yield _gauge("lines", "Lines; active ones can be rented.", "state", lines)
         yield self._counter("messages", "Messages that came in.", "fate", _MESSAGES)
         yield self._counter("rentals", "Rentals, by what became of them.", "state", _RENTALS)
-        yield self._counter("line_moves", "Moves of lines in the pool.", "move", _LINE_MOVES)
-        yield self._counter("gateway_turns", "Gateways that went.", "turn", _GATEWAY_TURNS)
+        yield self._counter(
+            "line_moves",
+            "How often a line left the pool, came back or changed its gateway.",
+            "move",
+            _LINE_MOVES,
+        )
+        yield self._counter(
+            "gateway_turns", "How often a gateway went up or down.", "turn", _GATEWAY_TURNS
+        )
         yield _plain("rentals_waiting", "Rentals that wait now.", read.waiting_rentals)
-        yield _plain("callbacks_pending", "Callbacks to be posted yet.", read.callbacks)
+        yield _plain("callbacks_pending", "Callbacks that are not delivered yet.", read.callbacks)
         oldest_ms = read.oldest_callback_at_ms
         age_s = 0.0 if oldest_ms is None else max(0, self._now_ms - oldest_ms) / 1000
         yield _plain(

@@ -13,12 +13,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from simlet.domain.errors import invalid
-from simlet.web.asgi import JSON_HEADERS, Headers
+from simlet.web.asgi import JSON_HEADERS, Headers, Message
 from simlet.web.exchange import Exchange
 from simlet.web.first_api.app import is_first_api
 from simlet.web.first_api.bodies import encode, rent_error
 from simlet.web.first_api.refusals import answer_to
-from simlet.web.whole import AnswersWhole, Handler
+from simlet.web.v1.app import is_v1
+from simlet.web.v1.problems import PROBLEM_JSON, headers_problem
+from simlet.web.whole import Answer, AnswersWhole, Handler, written
 
 MAX_URL_BYTES = 60_000
 """What is longer is cut: more than any method takes, less than the parser of addresses refuses."""
@@ -150,10 +152,16 @@ class Connection(HttpToolsProtocol):
         whole = self._exchange()
         if whole is None:
             super().on_headers_complete()
+            self._suit_version()
         else:
             self._before, self.cycle = self.cycle, whole
         self._unfinished = self.cycle
         self._looks = self._came_bytes = 0
+
+    def _suit_version(self) -> None:
+        cycle = self.cycle
+        if cycle is not None and self.parser.get_http_version() == "1.0":
+            cycle.send = _Unchunked(cycle)  # type: ignore[method-assign, assignment]
 
     def on_message_complete(self) -> None:
         """The request is complete; in a pipeline it waits for the answer to the one before it."""
@@ -211,7 +219,14 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, msg: str) -> None:
         """Answers what is not HTTP, and closes the connection."""
-        if not is_first_api(self._path()):
+        path = self._path()
+        if is_v1(path) and self._header_bytes > MAX_HEADER_BYTES:
+            problem = Answer(*headers_problem(MAX_HEADER_BYTES), PROBLEM_JSON)
+            default = self.server_state.default_headers
+            self.transport.write(written(problem, default, keep_alive=False))
+            self.transport.close()
+            return
+        if not is_first_api(path):
             super().send_400_response(msg)
             return
         body = encode(rent_error(*answer_to(invalid("request", "expected HTTP/1.1"))))
@@ -230,6 +245,29 @@ class Connection(HttpToolsProtocol):
         _, _, after_method = self._latest.partition(b" ")
         target = self.url or after_method.partition(b" ")[0]
         return target.partition(b"?")[0].decode("latin-1")
+
+
+class _Unchunked:
+    """Sends to a client of HTTP/1.0, which knows no chunks: what has no length ends with its end.
+
+    uvicorn counts what it sends against the length that was announced; here that is each piece's.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._counted = False
+
+    async def __call__(self, message: Message) -> None:
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            named = {name.lower() for name, _ in message.get("headers", [])}
+            self._counted = b"content-length" in named
+            if not self._counted:
+                cycle.chunked_encoding = False
+        elif not self._counted:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)  # type: ignore[arg-type]
 
 
 def _no_handler(_: str, __: str, ___: int) -> Handler | None:

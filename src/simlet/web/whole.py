@@ -14,6 +14,11 @@ from msgspec import Struct
 from simlet.web.asgi import JSON_HEADERS, JSON_TYPE, WITHOUT_CONTENT, WITHOUT_LENGTH, Headers
 
 
+def stays() -> bool:
+    """Of a client of which nothing is known."""
+    return False
+
+
 class Request(Struct, frozen=True):
     """A request with its whole body.
 
@@ -22,6 +27,7 @@ class Request(Struct, frozen=True):
         path: without escapes.
         query: what stands behind the question mark, as it came.
         headers: names in small letters.
+        is_gone: whether the client has gone, so that nobody would read the answer.
     """
 
     method: str
@@ -29,6 +35,7 @@ class Request(Struct, frozen=True):
     query: bytes
     headers: Headers
     body: bytes = b""
+    is_gone: Callable[[], bool] = stays
 
     def header(self, name: bytes) -> str:
         """The first header of a name (in small letters); empty when there is none."""

@@ -44,6 +44,8 @@ STOP_GRACE_S = 1.0
 LEASE_MARGIN_S = 30
 _ACCOUNTS_AT_LEAST = 4
 _OWN_PLACES = 4
+MOST_ANSWERING = 1000
+"""Of so many endpoints it is remembered that they answer: each rental may name one of its own."""
 _TEST_BODY = msgspec.json.encode(
     {
         "data": {
@@ -77,7 +79,7 @@ class Posting:
     _news: News | None = None
     _under_way: dict[asyncio.Task[None], Delivery] = field(default_factory=dict)
     _ended: list[Ended] = field(default_factory=list)
-    _answering: set[int] = field(default_factory=set)
+    _answering: dict[int, None] = field(default_factory=dict)
     _last_account: int = 0
     _seen: int = 0
     _next_at_ms: int | None = 0
@@ -179,7 +181,7 @@ class Posting:
             per_account=ceil(all_places / _ACCOUNTS_AT_LEAST),
             by_account=by_account,
             by_endpoint=by_endpoint,
-            answering=self._answering,
+            answering=frozenset(self._answering),
             after_account=self._last_account,
             own=_OWN_PLACES,
         )
@@ -207,11 +209,13 @@ class Posting:
             self._under_way.pop(task, None)
 
     def _note(self, delivery: Delivery, answer: Answer, began_ms: int) -> None:
+        # Behind all others, as those that answered longest ago are forgotten first.
+        self._answering.pop(delivery.callback.endpoint_id, None)
         if answer.accepted:
-            self._answering.add(delivery.callback.endpoint_id)
+            self._answering[delivery.callback.endpoint_id] = None
             self._note_read(delivery)
-        else:
-            self._answering.discard(delivery.callback.endpoint_id)
+        if len(self._answering) > MOST_ANSWERING:
+            del self._answering[next(iter(self._answering))]
         self._ended.append(
             Ended(
                 delivery.callback,

@@ -1,5 +1,6 @@
 """The first API as a test calls it, without a socket; and all that the database holds."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -12,6 +13,7 @@ from simlet.testing.site import Reply
 from simlet.testing.world import Dealer, World
 from simlet.web.asgi import Message
 from simlet.web.first_api.app import FirstApi
+from simlet.web.lists import Lists
 
 HEADERS = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
 
@@ -45,7 +47,7 @@ class Api:
     app: FirstApi = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = FirstApi(self.world.runtime)
+        self.app = FirstApi(self.world.runtime, Lists(self.world.runtime.db))
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> Reply:
         """The answer to `GET`; the path with its query as it stands in the request."""
@@ -53,7 +55,8 @@ class Api:
         sent: list[Message] = []
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
 
         async def send(message: Message) -> None:
             sent.append(message)

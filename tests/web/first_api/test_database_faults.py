@@ -63,6 +63,10 @@ class Breakable(Passing):
         self._check()
         return await self.engine.read(call)
 
+    async def read_list(self, call: Call) -> Any:
+        self._check()
+        return await self.engine.read_list(call)
+
     async def glance(self, call: Call) -> Any:
         self._check()
         return await self.engine.glance(call)

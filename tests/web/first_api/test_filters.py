@@ -56,6 +56,14 @@ async def numbers_fitting(api: Api, query: str) -> set[str]:
         ("carries=MOBIFONE&yPrefix=96", {"967000002"}),
         ("carries=MOBIFONE&nPrefix=96", {"903000004"}),
         ("carries=ITELECOM", set()),
+        ("nPrefix=96&nPrefix=85", {"903000004"}),
+        ("nPrefix=96&nprefix=85", {"903000004"}),
+        ("nPrefix[]=96&nPrefix[]=85", {"903000004"}),
+        ("nPrefix%5B%5D=96&nPrefix=85", {"903000004"}),
+        ("nPrefix[0]=96&nPrefix[1]=85", {"903000004"}),
+        ("nPrefix=&nPrefix=96|85", {"903000004"}),
+        ("yPrefix=85&yPrefix[]=90|", {"852000003", "903000004"}),
+        ("carries[]=VIETTEL&carries[]=VINAPHONE", {"961000001", "852000003"}),
     ],
 )
 async def test_every_filter_counts(api: Api, query: str, fitting: set[str]) -> None:

@@ -129,3 +129,36 @@ async def test_one_order_sent_twenty_times_at_once_makes_one_rental(api: Api) ->
     assert answers[0]["success"] is True
     assert len(await api.history(dealer)) == 1
     assert await api.world.book_findings() == []
+
+
+@pytest.mark.parametrize("order", ["%FF", "%C3", "a%E9b", "%ED%A0%80"])
+async def test_an_order_id_that_is_no_utf8_is_refused(api: Api, order: str) -> None:
+    await api.world.service(4)
+    await api.world.lines("0967000001")
+    dealer = await api.world.dealer()
+
+    answer = await api.rent(dealer, f"serviceId=4&orderId={order}")
+
+    assert refusal(answer) == invalid("orderId")
+
+
+async def test_raw_octets_and_encoded_ones_are_one_order_id(api: Api) -> None:
+    await api.world.service(4)
+    await api.world.lines("0967000001", "0967000002")
+    dealer = await api.world.dealer()
+
+    first = await api.rented(dealer, "serviceId=4&orderId=Đơn")
+
+    assert await api.rented(dealer, "serviceId=4&orderId=%C4%90%C6%A1n") == first
+
+
+async def test_of_a_parameter_that_comes_twice_the_first_that_is_not_empty_counts(
+    api: Api,
+) -> None:
+    await api.world.service(4)
+    await api.world.lines("0967000001", "0967000002")
+    dealer = await api.world.dealer()
+
+    first = await api.rented(dealer, "serviceId=&serviceId=4&orderId=&orderId=one&orderId=two")
+
+    assert await api.rented(dealer, "serviceId=4&serviceId=5&orderId=one") == first

@@ -210,3 +210,35 @@ async def test_a_repeated_order_to_rent_again_gets_the_first_rental(api: Api) ->
 
     assert await rephone(api, dealer, "0" + number.removeprefix("+84"), order) == first
     assert len(await api.history(dealer)) == 2
+
+
+async def test_an_order_that_is_sent_again_at_once_gets_the_first_rental(api: Api) -> None:
+    dealer, rental_id, number = await a_dealer_with_a_code(api)
+    first = await rephone(api, dealer, number, f"{rental_id}&orderId=one")
+
+    assert await rephone(api, dealer, number, f"{rental_id}&orderId=one") == first
+    status, _ = refusal(await rephone(api, dealer, number, f"{rental_id}&orderId=two"))
+    assert status == 429
+    assert len(await api.history(dealer)) == 2
+
+
+async def test_an_order_that_was_another_is_refused_and_does_not_count(api: Api) -> None:
+    dealer, rental_id, number = await a_dealer_with_a_code(api, "0967000001", "0967000002")
+    await api.rented(dealer, "serviceId=4&orderId=one")
+
+    status, text = refusal(await rephone(api, dealer, number, f"{rental_id}&orderId=one"))
+
+    assert (status, text[:15]) == (-1, "Có lỗi: orderId")
+    assert (await rephone(api, dealer, number, rental_id))["success"] is True
+
+
+@pytest.mark.parametrize(
+    ("phone", "rental", "service"), [("abc", "1", "4"), ("0967000001", "x", "4"), ("1", "1", "x")]
+)
+async def test_a_malformed_call_does_not_count(
+    api: Api, phone: str, rental: str, service: str
+) -> None:
+    dealer, rental_id, number = await a_dealer_with_a_code(api)
+    await rephone(api, dealer, phone, rental, service)
+
+    assert (await rephone(api, dealer, number, rental_id))["success"] is True

@@ -10,6 +10,7 @@ import msgspec
 from simlet.testing.site import Reply
 from simlet.testing.world import Dealer, World
 from simlet.web.asgi import Message
+from simlet.web.lists import Lists
 from simlet.web.v1.app import V1App
 from simlet.web.v1.holding import Client
 from web.first_api.api import all_rows
@@ -43,7 +44,7 @@ class V1:
     app: V1App = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = V1App(self.world.runtime)
+        self.app = V1App(self.world.runtime, Lists(self.world.runtime.db))
 
     async def call(
         self,

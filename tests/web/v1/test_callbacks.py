@@ -78,6 +78,28 @@ async def test_callbacks_are_listed_by_pages_without_their_secrets(world: World,
     assert {one["secret"] for one in first["data"]} == {None}
 
 
+async def test_callbacks_are_listed_by_what_they_are_told_of(world: World, v1: V1) -> None:
+    await world.service(1)
+    await world.lines("0912345671", "0912345672")
+    dealer = await world.dealer()
+    own = [(await added(v1, dealer))["id"] for _ in range(2)]
+    named = []
+    for one in range(2):
+        wish = {"service": 1, "callback_url": f"{URL}?order={one}"}
+        named.append((await v1.post(dealer, "/v1/rentals", wish)).json["callback_id"])
+
+    async def listed(query: str) -> list[int]:
+        return [one["id"] for one in (await v1.get(dealer, f"/v1/callbacks{query}"))["data"]]
+
+    assert await listed("") == [*named[::-1], *own[::-1]]
+    assert await listed("?scope=account") == own[::-1]
+    assert await listed("?scope=rental") == named[::-1]
+    page = await v1.get(dealer, "/v1/callbacks?scope=rental&limit=1")
+    assert await listed(f"?scope=rental&cursor={page['next_cursor']}") == named[:1]
+    wrong = await v1.call("GET", "/v1/callbacks?scope=all", token=dealer.token)
+    assert [one["name"] for one in wrong.json["errors"]] == ["scope"]
+
+
 async def test_a_callback_is_changed_as_asked_and_no_more(world: World, v1: V1) -> None:
     dealer = await world.dealer()
     made = await added(v1, dealer, failover_url="https://b.example/")

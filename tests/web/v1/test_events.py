@@ -23,9 +23,9 @@ async def test_pages_go_through_all_events_the_oldest_first(site: Site, dealer: 
 
 
 async def test_an_empty_page_names_where_it_stood(site: Site, dealer: Dealer) -> None:
-    await site.world.events()
-    page = (await site.get("/v1/events?after=7777", bearer(dealer))).json
-    assert (page["data"], page["next_cursor"]) == ([], "evt_7777")
+    newest = (await site.world.events())[-1].seq
+    page = (await site.get(f"/v1/events?after={newest}", bearer(dealer))).json
+    assert (page["data"], page["next_cursor"]) == ([], f"evt_{newest}")
 
 
 async def test_pages_tell_no_other_accounts_and_no_operators_events(
@@ -86,3 +86,31 @@ async def test_a_last_event_id_that_is_none_is_refused(site: Site, dealer: Deale
 async def test_without_a_token_there_is_no_stream(site: Site) -> None:
     reply = await site.get("/v1/events", {"accept": SSE})
     assert reply.status == 401
+
+
+async def test_a_page_asked_for_more_than_there_is_goes_on_with_what_comes(
+    site: Site, dealer: Dealer
+) -> None:
+    await site.world.credit(dealer.name, 5)
+    newest = (await site.world.events())[-1].seq
+    page = (await site.get(f"/v1/events?after={newest + 100}", bearer(dealer))).json
+    assert page == {"object": "list", "data": [], "next_cursor": f"evt_{newest}"}
+    await site.world.credit(dealer.name, 7)
+    await site.world.events()
+    page = (await site.get(f"/v1/events?after={page['next_cursor']}", bearer(dealer))).json
+    assert [one["amount_dong"] for one in page["data"]] == [7]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/event-stream;q=0, application/json",
+        "text/event-stream; charset=utf-8; Q=0.000",
+        "text/event-stream ;q = 0.",
+    ],
+)
+async def test_a_stream_that_is_not_wanted_is_not_opened(
+    site: Site, dealer: Dealer, accept: str
+) -> None:
+    reply = await site.get("/v1/events?after=0", bearer(dealer, accept=accept))
+    assert reply.json["object"] == "list"

@@ -1,10 +1,12 @@
 """Idempotency-Key: the first answer again, whatever was asked for; never done twice."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from simlet.flows.cancel_rental import cancel_rental
 from simlet.store.database import Database
 from simlet.store.sql import DatabaseFault
 from simlet.testing.world import Dealer, World
@@ -13,6 +15,8 @@ from web.v1.api import V1
 pytestmark = pytest.mark.anyio
 
 WISH = {"service": 1, "metadata": {"a": "1", "b": "2"}}
+
+End = Callable[[V1, Dealer, int], Awaitable[None]]
 
 
 @pytest.fixture
@@ -215,3 +219,109 @@ async def test_a_repeated_cancel_tells_a_code_only_while_it_is_kept(v1: V1, deal
     assert (await v1.post(dealer, path, key="k")).raw == first.raw
     rows = await v1.world.rows("SELECT body FROM idempotency_keys")
     assert all(b"482913" not in bytes(row[0]) for row in rows)
+
+
+QUEUE = {"service": 1, "wait_for_stock_s": 60}
+
+
+async def queued(v1: V1, dealer: Dealer) -> Dealer:
+    """Another dealer, who stands in the queue under the key `k`, as one has all lines."""
+    for _ in range(3):
+        await v1.world.rent(dealer, 1)
+    other = await v1.world.dealer("other", balance_dong=1000)
+    assert (await v1.post(other, "/v1/rentals", QUEUE, key="k")).status == 202
+    return other
+
+
+async def expired(v1: V1, _dealer: Dealer, _request_id: int) -> None:
+    v1.world.clock.advance(60)
+    await v1.world.fill()
+
+
+async def cancelled(v1: V1, dealer: Dealer, request_id: int) -> None:
+    await v1.post(dealer, f"/v1/requests/{request_id}/cancel")
+
+
+async def refused_for_want_of_money(v1: V1, dealer: Dealer, _request_id: int) -> None:
+    await v1.world.service(2, name="Gmail", price_dong=700)
+    await v1.world.lines("0912345679")
+    await v1.world.rent(dealer, 2)
+    await freed(v1)
+
+
+async def freed(v1: V1) -> None:
+    """All that waits for service 1 is cancelled, and who queues has a turn."""
+    waiting = "SELECT account_id, id FROM rentals WHERE state = 'waiting' AND service_id = 1"
+    for account_id, rental_id in await v1.world.rows(waiting):
+        now_ms = v1.world.clock.now_ms()
+        await v1.world.db.write(cancel_rental, account_id, rental_id, now_ms)
+    await v1.world.fill()
+
+
+@pytest.mark.parametrize("end", [expired, cancelled, refused_for_want_of_money])
+async def test_a_place_in_the_queue_that_came_to_nothing_leaves_its_key_free(
+    v1: V1, dealer: Dealer, end: End
+) -> None:
+    other = await queued(v1, dealer)
+    first = (await v1.get(other, "/v1/requests"))["data"][0]
+    await end(v1, other, first["id"])
+    assert (await v1.get(other, f"/v1/requests/{first['id']}"))["state"] not in {"queued", "filled"}
+    await freed(v1)
+    await v1.world.credit("other", 1000)
+
+    replies = await asyncio.gather(
+        *(v1.post(other, "/v1/rentals", QUEUE, key="k") for _ in range(4))
+    )
+
+    assert {one.status for one in replies} == {201}
+    assert len({one.raw for one in replies}) == 1
+    assert sum("idempotent-replayed" in one.headers for one in replies) == 3
+    assert await v1.world.book_findings() == []
+
+
+async def test_a_place_in_the_queue_that_lasts_or_was_filled_keeps_its_key(
+    v1: V1, dealer: Dealer
+) -> None:
+    other = await queued(v1, dealer)
+    first = await v1.post(other, "/v1/rentals", QUEUE, key="k")
+    await freed(v1)
+    again = await v1.post(other, "/v1/rentals", QUEUE, key="k")
+
+    assert (again.status, again.raw) == (202, first.raw)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert await waiting(v1, other) == 1
+    assert len((await v1.get(other, "/v1/rentals"))["data"]) == 1
+
+
+async def test_a_queue_that_was_refused_for_good_is_answered_again(v1: V1, dealer: Dealer) -> None:
+    other = await queued(v1, dealer)
+    await v1.world.tamper("UPDATE services SET paused = TRUE WHERE id = 1")
+    await freed(v1)
+    first = (await v1.get(other, "/v1/requests"))["data"][0]
+    assert first["refusal"] == "service_unavailable"
+    await v1.world.tamper("UPDATE services SET paused = FALSE WHERE id = 1")
+
+    again = await v1.post(other, "/v1/rentals", QUEUE, key="k")
+
+    assert (again.status, again.json["id"]) == (202, first["id"])
+
+
+async def test_what_is_refused_after_a_queue_that_came_to_nothing_is_told(
+    v1: V1, dealer: Dealer
+) -> None:
+    other = await queued(v1, dealer)
+    await expired(v1, other, 0)
+    await v1.world.tamper("UPDATE services SET paused = TRUE WHERE id = 1")
+    for _ in range(2):
+        again = await v1.post(other, "/v1/rentals", QUEUE, key="k")
+        assert (again.status, again.json["code"]) == (404, "service_unavailable")
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_key_whose_queue_came_to_nothing_is_not_for_another_request(
+    v1: V1, dealer: Dealer
+) -> None:
+    other = await queued(v1, dealer)
+    await expired(v1, other, 0)
+    reply = await v1.post(other, "/v1/rentals", QUEUE | {"wait_for_stock_s": 61}, key="k")
+    assert (reply.status, reply.json["code"]) == (409, "idempotency_key_reused")

@@ -19,7 +19,7 @@ async def told(world: World, dealer: Dealer) -> dict[str, Any]:
     """All events of a dealer, by their types."""
     await world.events()
     page = await world.db.read(events_page, dealer.id, 0, 100, None)
-    raw = [event_bytes(one, lambda message_id, _: f"recording {message_id}") for one in page]
+    raw = [event_bytes(one, lambda message_id, _: f"recording {message_id}") for one in page.events]
     assert all(b"\n" not in one for one in raw)
     for one in raw:
         msgspec.json.decode(one, type=objects.Event)

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from simlet.flows.manage_accounts import revoke_tokens, suspend_account
 from simlet.testing.site import Site
@@ -196,3 +197,23 @@ async def test_a_code_that_is_told_is_noted(site: Site, dealer: Dealer) -> None:
         (rental_id, "stream", now_ms, 2),
         (rental_id, "v1", now_ms, 2),
     ]
+
+
+async def test_a_client_of_http_1_0_gets_a_stream_without_chunks(
+    site: Site, dealer: Dealer
+) -> None:
+    await site.world.events()
+    url = URL(site.base_url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"GET /v1/events HTTP/1.0\r\nAuthorization: Bearer {dealer.token}\r\nAccept: {SSE}"
+    writer.write(f"{head}\r\n\r\n".encode())
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            answered = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert b"transfer-encoding" not in answered
+            assert b"connection: close" in answered
+            assert (await reader.readuntil(b"\n\n")).startswith(b"retry: 1000\nid: evt_")
+            site.world.runtime.feed.dismiss()
+            assert await reader.read() == b""
+    finally:
+        writer.close()

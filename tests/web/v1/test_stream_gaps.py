@@ -20,6 +20,7 @@ from simlet.testing.gate import Gate
 from simlet.testing.site import Site, site_of
 from simlet.testing.world import Dealer, World
 from simlet.web.asgi import Message
+from simlet.web.lists import Lists
 from simlet.web.v1.app import V1App
 from simlet.web.v1.operation import MAX_PAGE
 from web.v1.api import staying
@@ -221,7 +222,9 @@ async def test_a_client_that_takes_nothing_holds_up_no_other(site: Site, dealer:
         "query_string": b"after=0",
         "headers": [(name.encode(), value.encode()) for name, value in headers],
     }
-    task = asyncio.ensure_future(V1App(site.world.runtime)(scope, staying, send))
+    task = asyncio.ensure_future(
+        V1App(site.world.runtime, Lists(site.world.db))(scope, staying, send)
+    )
     try:
         await asyncio.wait_for(stuck.wait(), PATIENCE_S)
         async with listening(site, dealer, "?after=0") as stream:

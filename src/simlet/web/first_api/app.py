@@ -22,12 +22,14 @@ from simlet.log import get_log
 from simlet.reads import FIRST_API
 from simlet.runtime import Runtime
 from simlet.store.rental_views import RentalView
-from simlet.web.asgi import Receive, Scope, Send, answer_json
+from simlet.store.slices import read_slices
+from simlet.web.asgi import Disconnected, Receive, Scope, Send, answer_json, watched
 from simlet.web.auth import bearer, token_hash
 from simlet.web.first_api import bodies
 from simlet.web.first_api.bodies import Body, ErrorBody
 from simlet.web.first_api.query import Query
 from simlet.web.first_api.refusals import FAULT, answer_to
+from simlet.web.lists import Lists
 from simlet.web.recordings import recording_url
 from simlet.web.whole import Answer, Request
 
@@ -36,11 +38,12 @@ _log = get_log("first_api")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: its query, its token's hash, and the order id of its header."""
+    """One call: its query, its token's hash, the order id of its header; whether nobody waits."""
 
     query: Query
     token_hash: bytes
     order_header: str
+    is_gone: Callable[[], bool]
 
 
 Handler = Callable[[Call], Awaitable[Body]]
@@ -59,6 +62,7 @@ class FirstApi:
     """The methods of the first API."""
 
     runtime: Runtime
+    lists: Lists
     _shows: dict[str, Method] = field(init=False)
     _paths: dict[str, Method] = field(init=False)
     _unknown_show: Method = field(init=False)
@@ -79,11 +83,12 @@ class FirstApi:
         self._unknown_show = Method(self._no_show, bodies.plain_error)
         self._unknown_path = Method(self._no_path, bodies.plain_error)
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request to `/api` or below over ASGI; its body is not read."""
         method = scope["method"]
-        request = Request(method, scope["path"], scope["query_string"], scope["headers"])
-        answer = await self.answer(request)
+        head = (method, scope["path"], scope["query_string"], scope["headers"])
+        with watched(receive) as is_gone:
+            answer = await self.answer(Request(*head, is_gone=is_gone))
         await answer_json(send, answer.status, answer.body, head=method == "HEAD")
 
     async def answer(self, request: Request) -> Answer:
@@ -101,6 +106,8 @@ class FirstApi:
             return await method.handler(_call(request, query))
         except Refused as refused:
             return method.error_body(*answer_to(refused))
+        except Disconnected:
+            return method.error_body(*FAULT)
         except Exception:  # noqa: BLE001 - logged, and the rest goes on
             _log.exception("call_failed", path=request.path[:64])
             return method.error_body(*FAULT)
@@ -124,9 +131,12 @@ class FirstApi:
         return bodies.code(rental, recording_url(self.runtime, rental))
 
     async def _history(self, call: Call) -> Body:
-        await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
         wanted = call.query.history()
-        found = await self.runtime.db.read(browse.history, call.token_hash, wanted)
+        async with self.lists.turn(account.id, call.is_gone) as db:
+            found = await read_slices(
+                db.read, wanted.limit, browse.history, call.token_hash, wanted
+            )
         self._told(found)
         rows = [bodies.history_row(one, recording_url(self.runtime, one)) for one in found]
         return bodies.plain(rows)
@@ -154,7 +164,6 @@ class FirstApi:
 
     async def _rent_again(self, call: Call) -> Body:
         account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
-        await self.runtime.db.write(pace_rent_again, account.id, self.runtime.clock.now_ms())
         query = call.query
         store, service_id = query.service()
         rental_id = query.rental_id("thuesim1")
@@ -163,7 +172,9 @@ class FirstApi:
         number = parse_number(query.text("phone"), "phone")
         order = _order(call, ["rent_again", service_id, rental_id, number])
         request = RentAgainRequest(account.id, rental_id, number, service_id, store, order)
-        rented = await self.runtime.db.write(rent_again, request, self.runtime.clock.now_ms())
+        now_ms = self.runtime.clock.now_ms()
+        await self.runtime.db.write(pace_rent_again, account.id, order, now_ms)
+        rented = await self.runtime.db.write(rent_again, request, now_ms)
         return bodies.rent(rented)
 
     async def _no_show(self, call: Call) -> Body:
@@ -186,7 +197,7 @@ def _call(request: Request, query: Query) -> Call:
     # Not HEAD either: who cannot read the answer must not rent.
     if request.method != "GET":
         raise invalid("method", "expected GET")
-    return Call(query, hashed, request.header(b"idempotency-key"))
+    return Call(query, hashed, request.header(b"idempotency-key"), request.is_gone)
 
 
 def _order(call: Call, content: list[object]) -> Order | None:

@@ -1,6 +1,7 @@
 """What dealers' clients write into the query, read as the contract says.
 
-Names are taken in any case, lists are joined by `|`, and an empty element of a list is ignored.
+Names are taken in any case, lists are joined by `|`, and an empty element of a list is ignored. A
+list may also come as several parameters, as many clients' libraries write one.
 """
 
 import re
@@ -12,6 +13,7 @@ from simlet.domain.ids import parse_rental_id, parse_service_code
 from simlet.domain.numbering import parse_prefix
 from simlet.domain.rental import RentalState
 from simlet.flows.browse import HistoryFilter
+from simlet.store.stretches import FIRST_MS, LAST_MS
 
 LOCAL = timezone(timedelta(hours=7))
 MAX_QUERY_BYTES = 16_384
@@ -22,7 +24,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 _ALL = {"", "-1"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WHOLE = re.compile(r"\d+", re.ASCII)
-_LATEST_MS = 2**53
+_LISTS = frozenset({"carries", "yprefix", "nprefix"})
 _STATES = {
     "0": (RentalState.WAITING,),
     "1": (RentalState.RECEIVED,),
@@ -31,7 +33,11 @@ _STATES = {
 
 
 class Query:
-    """The parameters of one call; of a name that comes twice the first counts."""
+    """The parameters of one call.
+
+    Of a list that comes twice all elements count, so that no filter is ignored; of another name
+    the first that is not empty.
+    """
 
     __slots__ = ("_texts",)
 
@@ -41,12 +47,25 @@ class Query:
             raise invalid("query", "it is too long")
         if query_string.count(b"&") >= MAX_PARAMETERS:
             raise invalid("query", "it has too many parameters")
-        for name, text in _pairs(query_string.decode("latin-1")):
-            self._texts.setdefault(name.lower(), text)
+        for spelled, text in _pairs(query_string.decode("utf-8", "surrogateescape")):
+            self._add(spelled.lower(), text)
+
+    def _add(self, name: str, text: str) -> None:
+        stem, bracket, _ = name.partition("[")
+        name = stem if bracket and stem in _LISTS else name
+        earlier = self._texts.get(name)
+        if earlier is not None and name in _LISTS:
+            self._texts[name] = f"{earlier}|{text}"
+        elif not earlier or not earlier.strip():
+            self._texts[name] = text
 
     def text(self, name: str) -> str:
-        """A parameter without outer blanks; empty when it is absent. `name` is in small letters."""
-        return self._texts.get(name, "").strip()
+        """A parameter without outer blanks; empty when it is absent. `name` is in small letters.
+
+        Octets that are no UTF-8 are question marks.
+        """
+        found = self._texts.get(name, "").strip()
+        return found if found.isascii() else found.encode("utf-8", "replace").decode("utf-8")
 
     def elements(self, name: str, shown: str) -> list[str]:
         """The elements of a list.
@@ -94,7 +113,8 @@ class Query:
         Raises:
             Refused: INVALID.
         """
-        order_id = self.text("orderid") or from_header.strip()
+        # As it came: two ids whose octets differ are two orders. What is no UTF-8 is not printable.
+        order_id = self._texts.get("orderid", "").strip() or from_header.strip()
         if len(order_id) > MAX_ORDER_CHARS or not order_id.isprintable():
             raise invalid("orderId", f"expected up to {MAX_ORDER_CHARS} characters")
         return order_id or None
@@ -111,8 +131,8 @@ class Query:
         return HistoryFilter(
             service_id=self._history_service(),
             states=_STATES.get(status, ()),
-            from_ms=_midnight_ms(self.text("fromdate"), "fromDate", 0, days=0),
-            to_ms=_midnight_ms(self.text("todate"), "toDate", _LATEST_MS, days=1),
+            from_ms=_midnight_ms(self.text("fromdate"), "fromDate", FIRST_MS, days=0),
+            to_ms=_midnight_ms(self.text("todate"), "toDate", LAST_MS, days=1),
             limit=self._limit(),
         )
 
@@ -139,7 +159,7 @@ class Query:
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     if "%" in query or "+" in query:
-        return parse_qsl(query, keep_blank_values=True, errors="replace")
+        return parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     # Polls hardly ever hold what must be decoded, and the general parser costs ten times this.
     split = (pair.partition("=") for pair in query.split("&") if pair)
     return [(name, text) for name, _, text in split]
@@ -150,10 +170,10 @@ def _midnight_ms(text: str, name: str, absent_ms: int, *, days: int) -> int:
     if text in _ALL:
         return absent_ms
     if _DATE.fullmatch(text) is None:
-        raise invalid(name, "expected a day, as 2026-03-05")
+        raise invalid(name, "expected a day, for example 2026-03-05")
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=LOCAL)
     except ValueError as error:
-        raise invalid(name, "expected a day, as 2026-03-05") from error
+        raise invalid(name, "expected a day, for example 2026-03-05") from error
     since = day - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days)
     return int(since.total_seconds()) * 1000

@@ -17,6 +17,7 @@ _ANSWERS: dict[str, tuple[int, str]] = {
     errors.OUT_OF_STOCK.code: (-3, "Kho số đang tạm hết, vui lòng liên hệ hỗ trợ"),
     errors.SERVICE_UNAVAILABLE.code: (-4, "Ứng dụng không tồn tại hoặc đang tạm ngưng"),
     errors.ORDER_REUSED.code: (-1, "Có lỗi: orderId đã được dùng với tham số khác"),
+    errors.RATE_LIMITED.code: FAULT,
     errors.INVALID.code: (-1, "Có lỗi: {name} không hợp lệ"),
 }
 

@@ -36,6 +36,7 @@ from simlet.web.asgi import (
     read_body,
 )
 from simlet.web.auth import bearer, token_hash
+from simlet.web.lists import Lists
 from simlet.web.recordings import recording_urls
 from simlet.web.v1.limits import Held, Limits
 from simlet.web.v1.offers import Offers
@@ -83,6 +84,7 @@ class V1App:
     """The operations of `/v1`."""
 
     runtime: Runtime
+    lists: Lists
     _limits: Limits = field(init=False)
     _held: Held = field(init=False)
     _routes: "_Routes" = field(init=False)
@@ -152,6 +154,7 @@ class V1App:
             send=send,
             headers=headers,
             held=self._held,
+            lists=self.lists,
             charge=partial(self._count, hashed, headers),
         )
         return await operation.handler(call)

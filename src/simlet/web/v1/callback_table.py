@@ -51,7 +51,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         tag=TAG,
         summary="List callbacks",
         description="The callbacks of this account, newest first, by pages; also those that "
-        "rentals named with `callback_url`.",
+        "rentals named with `callback_url`, unless `scope` asks for one kind.",
         handler=callbacks.list_all,
         parameters=callbacks.ListedCallbacks,
         answers=(

@@ -7,7 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from simlet.domain.endpoint import ALL_EVENTS, LONGEST_OLD_SECRET_S, BodyFormat, Endpoint
+from simlet.domain.endpoint import (
+    ALL_EVENTS,
+    LONGEST_OLD_SECRET_S,
+    BodyFormat,
+    Endpoint,
+    EndpointScope,
+)
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.events import DEALER_EVENTS
 from simlet.domain.signing import WEBHOOK_RANDOM_BYTES, new_webhook_secret
@@ -29,12 +35,13 @@ from simlet.flows.show_attempts import show_attempts
 from simlet.outbound import URL_CHARACTERS
 from simlet.store.attempts import Attempt
 from simlet.store.sql import Tx
+from simlet.store.stretches import FIRST_MS
 from simlet.web.v1 import objects, shapes
 from simlet.web.v1.addresses import check_callback_url
 from simlet.web.v1.objects import Id
 from simlet.web.v1.once import answer_of, write_once
 from simlet.web.v1.operation import USUAL_PAGE, Answer, AtText, Call, Cursor, Limit, Nothing
-from simlet.web.v1.pages import FIRST_MS, at_ms, id_before, page_answer
+from simlet.web.v1.pages import at_ms, id_before, page_answer
 from simlet.web.v1.shapes import RecordingUrl, event_id, moment, moment_or_none
 
 USUAL_OLD_SECRET_S = 86_400
@@ -70,6 +77,13 @@ class OneCallback(Struct, forbid_unknown_fields=True):
 class ListedCallbacks(Struct, forbid_unknown_fields=True):
     """A page of callbacks."""
 
+    scope: Annotated[
+        Literal["account", "rental"] | None,
+        Meta(
+            description="Only those that you added (`account`), or those that rentals named with "
+            "`callback_url` (`rental`)."
+        ),
+    ] = None
     cursor: Cursor | None = None
     limit: Limit = USUAL_PAGE
 
@@ -194,7 +208,9 @@ async def list_all(call: Call[ListedCallbacks, Nothing]) -> Answer:
     """A page of the account's callbacks, newest first."""
     wanted = call.parameters
     before_id = id_before(wanted.cursor)
-    found = await call.runtime.db.read(list_endpoints, call.account.id, before_id, wanted.limit + 1)
+    scope = None if wanted.scope is None else EndpointScope(wanted.scope)
+    async with call.turn() as db:
+        found = await db.read(list_endpoints, call.account.id, scope, before_id, wanted.limit + 1)
     now_ms = call.now_ms
     return page_answer(
         found, wanted.limit, lambda one: callback_shape(one, now_ms), lambda one: one.id
@@ -245,9 +261,11 @@ async def remove(call: Call[OneCallback, Nothing]) -> Answer:
 async def attempts(call: Call[ListedAttempts, Nothing]) -> Answer:
     """A page of the attempts at a callback, newest first."""
     wanted = call.parameters
-    found = await call.runtime.db.read(
-        show_attempts, call.account.id, wanted.id, id_before(wanted.cursor), wanted.limit + 1
-    )
+    before_id = id_before(wanted.cursor)
+    async with call.turn() as db:
+        found = await db.read(
+            show_attempts, call.account.id, wanted.id, before_id, wanted.limit + 1
+        )
     return page_answer(found, wanted.limit, attempt_shape, lambda one: one.id)
 
 
@@ -313,7 +331,8 @@ async def _replaying_stretch(call: Call[OneCallback, Replayed]) -> Callable[[Tx]
     to_ms = at_ms(wanted.to_at, "to", call.now_ms)
     call.charge(_RANGE_CALLS)
     try:
-        found = await call.runtime.db.read(find_between, account_id, one_id, from_ms, to_ms)
+        async with call.turn() as db:
+            found = await db.read(find_between, account_id, one_id, from_ms, to_ms)
     except Refused as refused:
         # Under a key that has its answer already, that is given first.
         return partial(_refuse, refused=refused)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from simlet.flows.show_statement import StatementFilter, show_account, show_statement
+from simlet.store.stretches import FIRST_MS, LAST_MS
 from simlet.web.v1 import examples, objects, shapes
 from simlet.web.v1.objects import Posting
 from simlet.web.v1.operation import (
@@ -24,8 +25,6 @@ from simlet.web.v1.operation import (
     Operation,
 )
 from simlet.web.v1.pages import (
-    FIRST_MS,
-    LAST_MS,
     at_ms,
     cursor_before,
     id_before,
@@ -94,7 +93,8 @@ async def statement(call: Call[Statement, Nothing]) -> Answer:
         before_id=id_before(wanted.cursor),
         limit=wanted.limit + 1,
     )
-    found = await call.runtime.db.read(show_statement, call.account.id, which)
+    async with call.turn() as db:
+        found = await db.read(show_statement, call.account.id, which)
     if wanted.written_as == "json":
         return page_answer(found, wanted.limit, posting_shape, lambda one: one.id)
     shown = found[: wanted.limit]

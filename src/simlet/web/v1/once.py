@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from simlet.domain.errors import IDEMPOTENCY_KEY_REUSED, Kind, Refused
-from simlet.flows.answer_once import Kept, answer_once, keep_refusal
+from simlet.domain.errors import CATALOGUE, IDEMPOTENCY_KEY_REUSED, Kind, Refused
+from simlet.flows.answer_once import Kept, Lapsed, answer_once, keep_refusal, stays
 from simlet.store.sql import Tx
 from simlet.web.v1.operation import Answer, Call
 from simlet.web.v1.problems import problem_headers, problem_of
@@ -21,14 +21,18 @@ REPLAYED = (b"idempotent-replayed", b"true")
 # What is mended by who asks, or ends as time goes on: rentals that end give back their line, their
 # place and their price. Nothing was done, so a repeated request cannot do anything twice.
 _PASSING = frozenset({Kind.AUTHENTICATION, Kind.FUNDS, Kind.INVALID, Kind.LIMIT, Kind.STOCK})
+PASSING_CODES = frozenset(one.code for one in CATALOGUE if one.kind in _PASSING)
 
 
-async def write_once(call: Call[Any, Any], run: Callable[[Tx], Kept]) -> Kept:
+async def write_once(
+    call: Call[Any, Any], run: Callable[[Tx], Kept], lapsed: Lapsed = stays
+) -> Kept:
     """Runs a flow and keeps its answer, or gives the answer that the call's key got before.
 
     Args:
         call: with its key, or without one: then the flow runs each time.
         run: does what is asked, and renders the answer.
+        lapsed: whether an answer that is kept counts no more.
 
     Raises:
         Refused: what was refused where it is not kept.
@@ -39,13 +43,13 @@ async def write_once(call: Call[Any, Any], run: Callable[[Tx], Kept]) -> Kept:
         return await db.write(run)
     mark = fingerprint(call)
     try:
-        return await db.write(answer_once, call.account.id, key, mark, call.now_ms, run)
+        return await db.write(answer_once, call.account.id, key, mark, call.now_ms, run, lapsed)
     except Refused as refused:
         if refused.refusal is IDEMPOTENCY_KEY_REUSED or _passes(refused):
             raise
         status, body = problem_of(refused)
         return await db.write(
-            keep_refusal, call.account.id, key, mark, Kept(status, body), call.now_ms
+            keep_refusal, call.account.id, key, mark, Kept(status, body), call.now_ms, lapsed
         )
 
 

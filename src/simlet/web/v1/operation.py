@@ -28,7 +28,8 @@ Example:
     ```
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -37,7 +38,9 @@ from msgspec import Meta, Struct
 from simlet.domain.errors import Refusal
 from simlet.domain.principal import Account
 from simlet.runtime import Runtime
-from simlet.web.asgi import Headers, Receive, Scope, Send
+from simlet.store.database import Database
+from simlet.web.asgi import Headers, Receive, Scope, Send, watched
+from simlet.web.lists import Lists
 from simlet.web.v1.limits import Held
 from simlet.web.v1.offers import Offers
 from simlet.web.v1.shapes import RecordingUrl
@@ -64,7 +67,7 @@ AtText = Annotated[
     str,
     Meta(
         max_length=40,
-        description="RFC 3339 with a zone, as 2026-11-23T12:00:00Z.",
+        description="RFC 3339 with a zone, for example 2026-11-23T12:00:00Z.",
         extra_json_schema={"format": "date-time"},
     ),
 ]
@@ -90,6 +93,7 @@ class Call(Generic[P, B]):
         scope, receive, send: of ASGI, for handlers that stream; the body is read already.
         headers: what every answer carries; streams send them as well.
         held: the answers that this process holds open.
+        lists: the way of lists to the database, see `turn`.
         charge: counts it as so many calls more; refuses with RATE_LIMITED.
     """
 
@@ -107,12 +111,25 @@ class Call(Generic[P, B]):
     send: Send
     headers: Headers
     held: Held
+    lists: Lists
     charge: Callable[[int], None]
 
     @property
     def now_ms(self) -> int:
         """UTC milliseconds."""
         return self.runtime.clock.now_ms()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Database]:
+        """The database, when it is the account's turn to read a list: every list is read so.
+
+        Raises:
+            Refused: RATE_LIMITED, when too many of the account wait.
+            Disconnected: the client went away.
+        """
+        with watched(self.receive) as is_gone:
+            async with self.lists.turn(self.account.id, is_gone) as db:
+                yield db
 
 
 @dataclass(frozen=True, slots=True)

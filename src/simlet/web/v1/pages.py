@@ -10,7 +10,6 @@ from simlet.domain.errors import invalid
 from simlet.web.v1.operation import Answer
 from simlet.web.v1.shapes import list_bytes
 
-FIRST_MS, LAST_MS = 0, 2**53
 LAST_ID = 2**53
 """Behind every id that there will be."""
 
@@ -77,7 +76,7 @@ def at_ms(text: str | None, name: str, absent_ms: int) -> int:
         return absent_ms
     found = _AT.fullmatch(text)
     if found is None:
-        raise invalid(name, "expected a time with its zone, as 2026-11-23T12:00:00Z")
+        raise invalid(name, "expected a time with its zone, for example 2026-11-23T12:00:00Z")
     year, month, day, hour, minute, second = (int(one) for one in found.groups()[:6])
     leap_s = 1 if second == _LEAP_SECOND else 0
     try:

@@ -67,6 +67,12 @@ _METHOD_UNKNOWN = Refusal(
     "This address does not take this method.",
     "Use one of the methods that the header `Allow` names.",
 )
+_HEADERS_TOO_LARGE = Refusal(
+    "headers_too_large",
+    Kind.TOO_LARGE,
+    "The headers are larger than {limit_bytes} bytes.",
+    "Send less.",
+)
 FAULT = Refusal(
     "fault",
     Kind.LIMIT,
@@ -84,6 +90,12 @@ def problem_of(refused: Refused) -> tuple[int, bytes]:
 def method_problem() -> tuple[int, bytes]:
     """The status and the body where an address does not take a method."""
     return 405, msgspec.json.encode(_problem(Refused(_METHOD_UNKNOWN), 405))
+
+
+def headers_problem(limit_bytes: int) -> tuple[int, bytes]:
+    """The status and the body where a request has more headers than are read."""
+    refused = Refused(_HEADERS_TOO_LARGE, limit_bytes=limit_bytes)
+    return 431, msgspec.json.encode(_problem(refused, 431))
 
 
 def fault_problem() -> tuple[int, bytes]:

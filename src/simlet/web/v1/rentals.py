@@ -31,7 +31,9 @@ from simlet.flows.tell_event import is_read
 from simlet.reads import V1
 from simlet.runtime import Runtime
 from simlet.store.details import RentalDetail, RentalFilter
+from simlet.store.slices import read_slices
 from simlet.store.sql import Tx
+from simlet.store.stretches import FIRST_MS, LAST_MS
 from simlet.web.v1 import examples, objects, shapes
 from simlet.web.v1.holding import held_open
 from simlet.web.v1.objects import Id
@@ -49,7 +51,7 @@ from simlet.web.v1.operation import (
     Operation,
     WaitS,
 )
-from simlet.web.v1.pages import FIRST_MS, LAST_MS, at_ms, id_before, page_answer
+from simlet.web.v1.pages import at_ms, id_before, page_answer
 from simlet.web.v1.shapes import RecordingUrl, moment, rental_shape
 from simlet.web.v1.waiting import rental_after_wait
 
@@ -123,7 +125,8 @@ async def list_all(call: Call[ListedRentals, Nothing]) -> Answer:
         before_id=id_before(wanted.cursor),
         limit=wanted.limit + 1,
     )
-    found = await call.runtime.db.read(list_rentals, call.account.id, which)
+    async with call.turn() as db:
+        found = await read_slices(db.read, which.limit, list_rentals, call.account.id, which)
     told(call.runtime, found[: wanted.limit])
     shape = partial(rental_shape, recording_url_of=call.recording_url_of)
     return page_answer(found, wanted.limit, shape, lambda one: one.id)
@@ -132,7 +135,8 @@ async def list_all(call: Call[ListedRentals, Nothing]) -> Answer:
 async def messages(call: Call[OneRental, Nothing]) -> Answer:
     """The messages of a rental, the oldest first."""
     rental_id = call.parameters.id
-    found = await call.runtime.db.read(rental_messages, call.account.id, rental_id)
+    async with call.turn() as db:
+        found = await db.read(rental_messages, call.account.id, rental_id)
     if any(is_read(one) for one in found):
         call.runtime.reads.note(rental_id, V1, call.now_ms)
     shown = [shapes.message_shape(one, call.recording_url_of) for one in found]
@@ -141,13 +145,15 @@ async def messages(call: Call[OneRental, Nothing]) -> Answer:
 
 async def postings(call: Call[OneRental, Nothing]) -> Answer:
     """The postings of a rental, the oldest first."""
-    found = await call.runtime.db.read(rental_postings, call.account.id, call.parameters.id)
+    async with call.turn() as db:
+        found = await db.read(rental_postings, call.account.id, call.parameters.id)
     return Answer(200, shapes.list_bytes([shapes.posting_shape(one) for one in found]))
 
 
 async def timeline(call: Call[OneRental, Nothing]) -> Answer:
     """What happened to a rental, in order."""
-    found = await call.runtime.db.read(show_timeline, call.account.id, call.parameters.id)
+    async with call.turn() as db:
+        found = await db.read(show_timeline, call.account.id, call.parameters.id)
     return Answer(200, shapes.list_bytes([_entry(one) for one in found]))
 
 

@@ -40,13 +40,13 @@ from simlet.flows.queue_request import rent_or_queue
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
 from simlet.flows.show_rental import show_rental
-from simlet.flows.show_requests import requests_ahead
+from simlet.flows.show_requests import ended_in_vain, requests_ahead
 from simlet.outbound import URL_CHARACTERS
 from simlet.store.sql import DatabaseFault, Tx
 from simlet.web.v1 import examples, objects, shapes
 from simlet.web.v1.addresses import check_callback_url
 from simlet.web.v1.holding import Client, held_open
-from simlet.web.v1.once import answer_of, write_once
+from simlet.web.v1.once import PASSING_CODES, answer_of, write_once
 from simlet.web.v1.operation import (
     Answer,
     AnswerDoc,
@@ -70,7 +70,7 @@ _Prefix = Annotated[
     str,
     Meta(
         pattern="^0?[1-9][0-9]{0,8}$",
-        extra={"expected": "the first digits of a number, as 96 or 096"},
+        extra={"expected": "the first digits of a number, for example 96 or 096"},
     ),
 ]
 _Prefixes = Annotated[list[_Prefix], Meta(max_length=MAX_LIST)]
@@ -87,7 +87,7 @@ class Wish(Struct, forbid_unknown_fields=True):
         Meta(max_length=MAX_LIST, description="Names of networks; empty for any."),
     ] = []
     prefixes: Annotated[
-        _Prefixes, Meta(description="First digits wanted, as 96 or 096; empty for any.")
+        _Prefixes, Meta(description="First digits wanted, for example 96 or 096; empty for any.")
     ] = []
     prefixes_unwanted: Annotated[_Prefixes, Meta(description="First digits not wanted.")] = []
     number: Annotated[
@@ -192,10 +192,10 @@ async def rent(call: Call[Nothing, Wish]) -> Answer:
 
     run = partial(_rent, order=order, now_ms=call.now_ms, chance=call.runtime.chance)
     if not call.body.wait_s:
-        return _answer(await write_once(call, run))
+        return _answer(await write_once(call, run, _lapsed))
     # Who may not wait is told before anything is rented.
     with held_open(call) as client:
-        kept = await write_once(call, run)
+        kept = await write_once(call, run, _lapsed)
         if kept.status < 400:
             # What was rented is told, whatever becomes of the wait.
             with suppress(DatabaseFault):
@@ -254,6 +254,14 @@ class _Made(Struct):
 
     id: int
     callback_secret: str | None
+
+
+def _lapsed(tx: Tx, kept: Kept) -> bool:
+    """Whether a place in the queue was answered that ended as a refusal which is not kept."""
+    if kept.status != QUEUED:
+        return False
+    made = msgspec.json.decode(kept.body, type=_Made)
+    return ended_in_vain(tx, made.id, PASSING_CODES)
 
 
 async def _waited(call: Call[Nothing, Wish], kept: Kept, client: Client) -> Kept:

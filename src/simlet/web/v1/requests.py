@@ -69,9 +69,9 @@ async def show(call: Call[ShownRequest, Nothing]) -> Answer:
 async def list_all(call: Call[ListedRequests, Nothing]) -> Answer:
     """A page of the account's requests, newest first."""
     wanted = call.parameters
-    found = await call.runtime.db.read(
-        _page, call.account.id, id_before(wanted.cursor), wanted.limit + 1
-    )
+    before_id = id_before(wanted.cursor)
+    async with call.turn() as db:
+        found = await db.read(_page, call.account.id, before_id, wanted.limit + 1)
     return page_answer(found, wanted.limit, lambda one: request_shape(*one), lambda one: one[0].id)
 
 

@@ -40,6 +40,8 @@ RETRY_MS = 1000
 _HEARTBEAT = b": still here\n\n"
 _ID_PATTERN = "^(evt_)?[0-9]{1,16}$"
 _ID = re.compile(r"(?:evt_)?([0-9]{1,16})")
+_BEHIND_ALL = 2**63 - 1
+_NONE_OF_IT = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _TYPE = "(" + "|".join(one.replace(".", "[.]") for one in EVENT_TYPES) + ")"
 _TYPES_PATTERN = f"^{_TYPE}(,{_TYPE})*$"
 _MAX_TYPES_CHARS = 1000
@@ -107,18 +109,41 @@ async def show_events(call: Call[EventParameters, Nothing]) -> Answer | None:
 async def _page(
     call: Call[EventParameters, Nothing], after: int, kinds: frozenset[EventKind]
 ) -> Answer:
-    page = await call.runtime.db.read(
-        events_page, call.account.id, after, call.parameters.limit, kinds
-    )
-    for detail in page:
+    found, looked_to = await _found(call, after, kinds)
+    for detail in found:
         if detail.code_of is not None:
             call.runtime.reads.note(detail.code_of, V1, call.now_ms)
+    last = looked_to if looked_to > after else await _within(call, after)
     body = {
         "object": "list",
-        "data": [msgspec.Raw(shapes.event_bytes(one, call.recording_url_of)) for one in page],
-        "next_cursor": event_id(page[-1].event.seq if page else after),
+        "data": [msgspec.Raw(shapes.event_bytes(one, call.recording_url_of)) for one in found],
+        "next_cursor": event_id(last),
     }
     return Answer(200, msgspec.json.encode(body))
+
+
+async def _found(
+    call: Call[EventParameters, Nothing], after: int, kinds: frozenset[EventKind]
+) -> tuple[list[EventDetail], int]:
+    """The events of a page, and the number up to which the log was looked through for them."""
+    limit = call.parameters.limit
+    found: list[EventDetail] = []
+    more_after: int | None = after
+    async with call.turn() as db:
+        while more_after is not None and len(found) < limit:
+            after = more_after
+            page = await db.read(events_page, call.account.id, after, limit - len(found), kinds)
+            found += page.events
+            more_after = page.more_after
+    return found, max(after, found[-1].event.seq) if found else after
+
+
+async def _within(call: Call[EventParameters, Nothing], after: int) -> int:
+    """A number that is asked for, or the newest where there is none so high.
+
+    Whoever asks for more than there is had it from another database.
+    """
+    return min(after, await call.runtime.db.read(latest_event))
 
 
 @dataclass(slots=True)
@@ -138,9 +163,7 @@ class _Stream:
         """Sends until the client goes, the server stops or the token holds no longer."""
         call = self.call
         with call.runtime.feed.tail(call.account.id, self.kinds, self.frames) as tail:
-            # Whoever asks for more than there is had it from another database.
-            latest = await call.runtime.db.read(latest_event)
-            sent = latest if self.after is None else min(self.after, latest)
+            sent = await _within(call, _BEHIND_ALL if self.after is None else self.after)
             headers = [*call.headers, *_STREAM_HEADERS]
             await call.send({"type": "http.response.start", "status": 200, "headers": headers})
             # An id without an event: a client that is cut off before the first one goes on here.
@@ -163,20 +186,19 @@ class _Stream:
     async def _read_on(self, tail: Tail, sent: int) -> int:
         """Tells what the database has behind what was sent; what was told last."""
         tail.catch_up()
-        full = True
-        while full and not tail.ended:
-            page = await self._page(sent)
+        after: int | None = sent
+        while after is not None and not tail.ended:
+            page, after = await self._page(tail, after)
             sent = await self._tell(page, sent)
-            full = len(page) == MAX_PAGE
         return sent
 
-    async def _page(self, sent: int) -> list[feed.StreamedEvent]:
-        runtime = self.call.runtime
-        async with runtime.feed.reading:
-            page = await runtime.db.read(
-                events_page, self.call.account.id, sent, MAX_PAGE, self.kinds
-            )
-            return [feed.told(one, self.frames) for one in page]
+    async def _page(self, tail: Tail, after: int) -> tuple[list[feed.StreamedEvent], int | None]:
+        runtime, account_id = self.call.runtime, self.call.account.id
+        async with runtime.feed.turns.taken(account_id), runtime.feed.reading:
+            if tail.ended:
+                return [], None
+            page = await runtime.db.read(events_page, account_id, after, MAX_PAGE, self.kinds)
+            return [feed.told(one, self.frames) for one in page.events], page.more_after
 
     async def _tell(self, events: Iterable[feed.StreamedEvent], sent: int) -> int:
         new = [one for one in events if one.seq > sent]
@@ -201,7 +223,11 @@ class _Stream:
 
 
 def _wants_stream(accept: str) -> bool:
-    return any(one.partition(";")[0].strip().lower() == EVENT_STREAM for one in accept.split(","))
+    ranges = (one.lower().split(";") for one in accept.split(","))
+    return any(
+        kind.strip() == EVENT_STREAM and not any(map(_NONE_OF_IT.fullmatch, parameters))
+        for kind, *parameters in ranges
+    )
 
 
 def _after(text: str | None, name: str) -> int | None:
@@ -209,7 +235,7 @@ def _after(text: str | None, name: str) -> int | None:
         return None
     found = _ID.fullmatch(text)
     if found is None:
-        raise invalid(name, f"expected the id of an event, as {EVENT_PREFIX}9")
+        raise invalid(name, f"expected the id of an event, for example {EVENT_PREFIX}9")
     return int(found[1])
 
 
@@ -227,7 +253,10 @@ EVENTS = Operation(
     summary="List events, or follow them",
     description=(
         "What happened to the account's rentals, requests, money and callbacks, the oldest first. "
-        "`next_cursor` is the `after` of the page that follows, also of one that is empty.\n\n"
+        "`next_cursor` is the `after` of the page that follows, also of one that is empty. Where "
+        "`after` lies beyond the newest event of the server (which was restored from a backup), "
+        "both a page and a stream begin with what happens from now on, and say so: the page by a "
+        "`next_cursor` below `after`, the stream by its first `id`.\n\n"
         "With `Accept: text/event-stream` it is a stream of server-sent events that stays open: "
         "each has the event's id as `id`, its type as `event`, and the event as `data`. It begins "
         "behind the header `Last-Event-ID`, else behind `after`, else with what happens from now "
