@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
+# Each port has its own demo, so that a second one can run beside the first.
+DEMO := .demo$(if $(filter-out 8080,$(PORT)),/$(PORT))
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 # Two tests' databases at a time are what a small machine bears.
@@ -16,7 +18,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(RUNTIME) assets ## start simlet with pretend lines, and print a whole round to try; PORT=8081 if 8080 is taken
-	@$(BIN)/simlet demo --port $(PORT)
+	@$(BIN)/simlet demo --port $(PORT) --data $(DEMO)
 
 test: lint peers assets ## install what is needed and run every check and every test
 	$(BIN)/python -m pytest -n $(WORKERS)

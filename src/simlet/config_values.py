@@ -85,7 +85,10 @@ class Rule:
 
 Listen = Annotated[
     str,
-    Rule("host:port, as 127.0.0.1:8080 or [::1]:8080, port 0 to 65535,", parse_listen).meta(),
+    Rule(
+        "host:port with a port from 0 to 65535, for example 127.0.0.1:8080 or [::1]:8080,",
+        parse_listen,
+    ).meta(),
 ]
 DatabaseUrl = Annotated[
     str,
@@ -106,7 +109,8 @@ PublicUrl = Annotated[
 Network = Annotated[
     str,
     Rule(
-        "a network, as 10.20.0.0/16 or fd00:1::/64, no wider than /8 (IPv6: /7)", _parse_network
+        "a network, for example 10.20.0.0/16 or fd00:1::/64, no wider than /8 (IPv6: /7)",
+        _parse_network,
     ).meta(),
 ]
 Folder = Annotated[

@@ -41,7 +41,9 @@ from simlet.siblings import (
     meeting_place,
     say_alive,
 )
+from simlet.store.claim import claimed
 from simlet.store.migrate import prepare
+from simlet.store.sqlite_file import is_readable_by_others, sqlite_path
 from simlet.web.app import App
 from simlet.web.protocol import Connection
 from simlet.web.recordings import recording_url, recording_urls
@@ -87,13 +89,17 @@ def run(settings: Settings, ready: Ready) -> None:
         ready: is called once with the address, when the server takes requests.
 
     Raises:
+        DatabaseInUse: another server has the SQLite database.
         DatabaseFault: the database cannot be used, or has another schema.
         OSError: the address cannot be listened on.
     """
     configure_log(settings.log.level, settings.log.format, sys.stderr)
     _allow_connections()
-    prepare(settings.database_url)
-    uvloop.run(serve(settings, ready))
+    with claimed(settings.database_url):
+        prepare(settings.database_url)
+        if is_readable_by_others(settings.database_url):
+            _log.warning("database_readable_by_all", remedy="chmod o-r")
+        uvloop.run(serve(settings, ready))
 
 
 def run_sibling(told: Instructions) -> None:
@@ -212,7 +218,8 @@ def _parts(runtime: Runtime) -> list[Part]:
 def _drain(runtime: Runtime) -> Drain:
     """The spool of this process, and the way out of it."""
     limit_bytes = runtime.settings.spool.limit_mb * MEGABYTE
-    return Drain(runtime, Spool(runtime.settings.spool_folder, limit_bytes, runtime.clock))
+    folder, database = runtime.settings.spool_folder, sqlite_path(runtime.settings.database_url)
+    return Drain(runtime, Spool(folder, limit_bytes, runtime.clock, database))
 
 
 def _web(runtime: Runtime, supervisor: Supervisor, listener: socket.socket) -> "Web":

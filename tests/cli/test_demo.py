@@ -107,13 +107,24 @@ def test_a_second_demo_on_the_port_leaves_the_first_its_token(
     data = shell.folder / "data"
     data.mkdir()
     monkeypatch.setenv("SIMLET_DATABASE_URL", f"sqlite:///{data}/simlet.db")
+    shell.run("migrate")
     write(seed, b"1" * 32, 1)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         error = shell.error("demo", "--port", port, "--data", data, code=FAULT)
-    taken = f"The address 127.0.0.1:{port} cannot be served on: Address already in use."
+    taken = f"Cannot listen on 127.0.0.1:{port}: Address already in use."
     assert error["sentence"] == taken
     assert read(browse.account_of_token, b"1" * 32).name == "demo"
+
+
+def test_a_second_demo_on_the_data_leaves_the_first_its_token(shell: Shell) -> None:
+    data = shell.folder / "data"
+    with started("demo", "--port", 0, "--data", data, "--json") as first:
+        error = shell.error("demo", "--port", 0, "--data", data, code=FAULT)
+        balance = f"{first['address']}/api/?show=balance&token={first['token']}"
+        assert get(balance)["data"] == {"balance": 1_000_000}
+    busy = f"Another demo is using the folder {data}; give another one with --data."
+    assert error["sentence"] == busy
 
 
 def test_people_see_address_token_and_every_line_to_type_unbroken(

@@ -3,15 +3,18 @@
 import os
 import pty
 import random
+import signal
 import subprocess
 import sys
+from collections.abc import Awaitable
+from dataclasses import replace
 
 import pytest
 
 from cli.shell import HEADER, Shell, row
 from simlet.cli import line_import
 from simlet.cli.database import read
-from simlet.cli.failure import FAULT, WRONG_USE
+from simlet.cli.failure import FAULT, INTERRUPTED, WRONG_USE
 from simlet.cli.line_import import Importing
 from simlet.flows.manage_lines import import_lines
 from simlet.store.lines import line_by_number
@@ -31,7 +34,7 @@ def test_good_rows_become_lines(any_shell: Shell) -> None:
     any_shell.json("gateway", "add", "gate", "--kind", "http")
     file = any_shell.file(FIRST, SECOND)
     done = any_shell.json("line", "import", file, "--gateway", "gate")
-    assert done == {"added": 2, "bad": []}
+    assert done == {"added": 2, "already_there": 0, "bad": []}
     listed = any_shell.json("line", "list")
     assert sorted(listed, key=lambda one: str(one["iccid"])) == [
         {
@@ -121,6 +124,7 @@ def test_what_another_line_has_already_is_a_bad_row(any_shell: Shell) -> None:
     done = any_shell.json("line", "import", file, code=1)
     assert done == {
         "added": 1,
+        "already_there": 0,
         "bad": [
             {"line": 2, "reason": "iccid: another line has it already"},
             {"line": 3, "reason": "number: another line has it already"},
@@ -131,19 +135,60 @@ def test_what_another_line_has_already_is_a_bad_row(any_shell: Shell) -> None:
 def test_a_file_imported_twice_adds_nothing_the_second_time(any_shell: Shell) -> None:
     file = any_shell.file(FIRST, SECOND)
     any_shell.run("line", "import", file)
-    assert any_shell.json("line", "import", file, code=1)["added"] == 0
+    for options in ([], ["--all-or-nothing"], ["--gateway", "gate"]):
+        if options[-1:] == ["gate"]:
+            any_shell.run("gateway", "add", "gate", "--kind", "http")
+            any_shell.run("line", "attach", "--gateway", "gate", "0961000001", "0901000002")
+        again = any_shell.json("line", "import", file, *options)
+        assert again == {"added": 0, "already_there": 2, "bad": []}
+    shown = any_shell.run("line", "import", file).stdout
+    assert shown == "0 lines were added.\n2 lines were there already.\n"
     assert len(any_shell.json("line", "list")) == 2
+
+
+@pytest.mark.parametrize("options", [[], ["--all-or-nothing"]])
+def test_a_file_that_grew_adds_what_is_new(any_shell: Shell, options: list[str]) -> None:
+    any_shell.lines(FIRST)
+    done = any_shell.json("line", "import", any_shell.file(FIRST, SECOND), *options)
+    assert done == {"added": 1, "already_there": 1, "bad": []}
+    assert len(any_shell.json("line", "list")) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"network": "MOBIFONE"}, "network"),
+        ({"store": "02"}, "store"),
+        ({"holder": "Công ty B"}, "holder"),
+        ({"holder": "Công ty B", "contract": "HĐ-2"}, "holder, contract"),
+    ],
+)
+def test_a_line_that_is_there_with_something_else_is_a_bad_row(
+    shell: Shell, changed: dict[str, str], field: str
+) -> None:
+    shell.lines(FIRST)
+    done = shell.json("line", "import", shell.file(row(1, "0961000001", **changed)), code=1)
+    reason = f"{field}: the line is there already, with something else"
+    assert done == {"added": 0, "already_there": 0, "bad": [{"line": 2, "reason": reason}]}
+
+
+def test_a_line_that_is_there_without_the_wanted_gateway_is_a_bad_row(shell: Shell) -> None:
+    shell.run("gateway", "add", "gate", "--kind", "http")
+    shell.lines(FIRST)
+    done = shell.json("line", "import", shell.file(FIRST), "--gateway", "gate", code=1)
+    reason = "gateway: the line is there already, with something else"
+    assert done["bad"] == [{"line": 2, "reason": reason}]
 
 
 def test_all_or_nothing_adds_all(any_shell: Shell) -> None:
     done = any_shell.json("line", "import", any_shell.file(FIRST, SECOND), "--all-or-nothing")
-    assert done == {"added": 2, "bad": []}
+    assert done == {"added": 2, "already_there": 0, "bad": []}
 
 
 def test_all_or_nothing_adds_nothing_when_a_row_is_bad_and_tells_all_that_are(
     any_shell: Shell,
 ) -> None:
-    any_shell.lines(FIRST)
+    any_shell.lines(row(1, "0961000009"))
     file = any_shell.file(FIRST, SECOND, NO_LINE)
     done = any_shell.json("line", "import", file, "--all-or-nothing", code=1)
     assert done["added"] == 0
@@ -151,13 +196,14 @@ def test_all_or_nothing_adds_nothing_when_a_row_is_bad_and_tells_all_that_are(
     assert len(any_shell.json("line", "list")) == 1
 
 
-def test_all_or_nothing_adds_nothing_when_a_line_is_there_already(any_shell: Shell) -> None:
-    any_shell.lines(FIRST)
+def test_all_or_nothing_adds_nothing_when_another_line_has_the_sim(any_shell: Shell) -> None:
+    any_shell.lines(row(1, "0961000009"))
     done = any_shell.json(
         "line", "import", any_shell.file(SECOND, FIRST), "--all-or-nothing", code=1
     )
     assert done == {
         "added": 0,
+        "already_there": 0,
         "bad": [{"line": 3, "reason": "iccid: another line has it already"}],
     }
     assert len(any_shell.json("line", "list")) == 1
@@ -170,13 +216,16 @@ def test_all_or_nothing_holds_against_an_import_that_comes_between(
 
     async def check_and_be_overtaken(self: Importing, rows: line_import.Rows) -> None:
         await check(self, rows)
-        await self.db.write(import_lines, rows[:1], None, 1)
+        (at, first), *_ = rows
+        other = replace(first, number="+84961000009")
+        await self.db.write(import_lines, [(at, other)], None, 1)
 
     monkeypatch.setattr(Importing, "check", check_and_be_overtaken)
     file = any_shell.file(FIRST, SECOND)
     done = any_shell.json("line", "import", file, "--all-or-nothing", code=1)
     assert done == {
         "added": 0,
+        "already_there": 0,
         "bad": [{"line": 2, "reason": "iccid: another line has it already"}],
     }
     assert len(any_shell.json("line", "list")) == 1
@@ -239,7 +288,7 @@ def test_a_file_that_cannot_be_used_changes_nothing(any_shell: Shell) -> None:
 
 def test_the_file_can_come_through_standard_input(shell: Shell) -> None:
     done = shell.json("line", "import", "-", stdin=f"{HEADER}\n{FIRST}\n".encode())
-    assert done == {"added": 1, "bad": []}
+    assert done == {"added": 1, "already_there": 0, "bad": []}
 
 
 def test_a_file_that_is_not_there_is_wrong_use(shell: Shell) -> None:
@@ -271,7 +320,45 @@ def test_a_fault_tells_how_many_lines_were_added_before(
     monkeypatch.setattr(line_import, "import_lines", fail_at_second)
     file = shell.file(FIRST, row(2, "0961000002"))
     error = shell.run("line", "import", file, code=FAULT)
-    assert error.stderr == "Error: The disk is full; 1 lines were added before.\n"
+    assert error.stderr == "Error: The disk is full; 1 line was added before.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "added", "said"),
+    [([], 2, "2 lines were"), (["--all-or-nothing"], 0, "0 lines were")],
+)
+def test_an_interruption_tells_how_many_lines_were_added_and_how_to_go_on(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, options: list[str], added: int, said: str
+) -> None:
+    monkeypatch.setattr(line_import, "PART_ROWS", 1)
+    imports: list[Importing] = []
+    parts: list[line_import.Rows] = []
+    to_its_end = Importing._to_its_end
+
+    async def remember(self: Importing, work: Awaitable[None]) -> None:
+        imports.append(self)
+        await to_its_end(self, work)
+
+    def interrupt_at_second(
+        tx: Tx, rows: line_import.Rows, gateway: str | None, at_ms: int
+    ) -> object:
+        parts.append(rows)
+        if len(parts) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert imports[0].stopped.wait(10)
+        return import_lines(tx, rows, gateway, at_ms)
+
+    monkeypatch.setattr(Importing, "_to_its_end", remember)
+    monkeypatch.setattr(line_import, "import_lines", interrupt_at_second)
+    file = shell.file(*(row(one, f"096100000{one}") for one in (1, 2, 3)))
+    ended = shell.run("line", "import", file, *options, code=INTERRUPTED)
+    assert ended.stderr.strip() == (
+        f"Error: Interrupted; {said} added. Import the same file again to go on: what is there "
+        "already is passed over."
+    )
+    assert len(shell.json("line", "list")) == added
+    again = shell.json("line", "import", file, *options)
+    assert again == {"added": 3 - added, "already_there": added, "bad": []}
 
 
 def test_an_import_leaves_the_database_to_others_for_a_share_of_its_time(
@@ -340,7 +427,7 @@ def test_the_sim_of_a_retired_line_may_be_imported_again(any_shell: Shell) -> No
     any_shell.lines(FIRST)
     any_shell.run("line", "retire", "0961000001")
     again = any_shell.json("line", "import", any_shell.file(FIRST))
-    assert again == {"added": 1, "bad": []}
+    assert again == {"added": 1, "already_there": 0, "bad": []}
     twice = any_shell.json("line", "import", any_shell.file(row(1, "0961000009")), code=1)
     assert twice["bad"] == [{"line": 2, "reason": "iccid: another line has it already"}]
     states = [one["state"] for one in any_shell.json("line", "list")]

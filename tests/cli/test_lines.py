@@ -189,7 +189,7 @@ def test_a_live_table_is_read_again_and_again() -> None:
         return answers[len(read_at_s) - 1]
 
     async def look() -> None:
-        task = asyncio.create_task(follow(read, COLUMNS, "There is nothing.", shown, clock))
+        task = asyncio.create_task(follow(read, COLUMNS, "There is nothing.", (), shown, clock))
         for _ in answers[1:]:
             await clock.wait_for_sleeping(1)
             clock.advance(EVERY_S)

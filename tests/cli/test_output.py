@@ -43,6 +43,61 @@ def test_no_value_is_lost_at_a_narrow_terminal(
     assert max(len(line) for line in shown.splitlines()) <= 40
 
 
+LINES = {"id": "ID", "number": "NUMBER", "store": "STORE", "port": "PORT", "state": "STATE"}
+LINE = {
+    "id": 4712,
+    "number": "+84967000001",
+    "store": "01",
+    "port": "/dev/serial/by-id/usb-Quectel_EC25-if02-port0",
+    "state": "gateway_down",
+}
+
+
+def shown_at_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    Output(json=False).rows([LINE, LINE | {"id": 4713}], LINES, "none", ("store", "port"))
+    return re.sub("\x1b[^m]*m", "", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [(120, ""), (69, ""), (68, "STORE"), (61, "STORE"), (60, "STORE, PORT"), (40, "STORE, PORT")],
+)
+def test_a_narrow_terminal_goes_without_minor_columns_and_says_so(
+    width: int,
+    left_out: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = shown_at_terminal(width, monkeypatch, capsys)
+    said = f"No room for {left_out}: see --json."
+    assert (said in " ".join(shown.split())) == bool(left_out)
+    head = shown.splitlines()[1].split()
+    assert head == [title for title in LINES.values() if title not in left_out]
+    for value in ("4712", "4713", "+84967000001", "gateway_down"):
+        assert value in shown
+
+
+def test_a_value_that_is_long_is_broken_and_not_a_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = shown_at_terminal(69, monkeypatch, capsys)
+    assert str(LINE["port"]) not in shown
+    assert re.search(r"4712 +\+84967000001 +01 +/dev\S+ +gateway_down", shown)
+
+
+def test_whoever_reads_a_pipe_gets_every_column(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(json=False).rows([LINE], LINES, "none", ("store", "port"))
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        list(LINES.values()),
+        [str(value) for value in LINE.values()],
+    ]
+
+
 def test_what_looks_like_mark_up_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     Output(json=False).rows([ROW | {"name": "[red]x[/red] :smile:"}], COLUMNS, "none")
     assert "[red]x[/red] :smile:" in capsys.readouterr().out

@@ -35,9 +35,10 @@ READING = [("account", "list"), ("service", "list"), ("line", "list"), ("gateway
 def test_the_forms_that_others_rely_on_are_there() -> None:
     paths = {" ".join(path) for path, _ in EVERY}
     assert paths == {
-        *("rent", "serve", "migrate", "demo", "sms", "rentals", "books check"),
+        *("rent", "serve", "migrate", "backup", "restore", "demo", "sms", "rentals", "books check"),
         *("account add", "account credit", "account token", "account list", "account suspend"),
         *("account resume", "account approve", "account revoke", "account callback"),
+        *("account debit",),
         *("service add", "service list", "service pause", "service resume"),
         *("service open", "service close", "line import", "line list", "line retire"),
         *("line attach", "line detach"),
@@ -124,10 +125,41 @@ def test_a_file_that_is_no_database_is_a_fault(
     assert shell.error("account", "list", code=FAULT)["code"] == "database"
 
 
-def test_an_empty_database_gets_its_schema(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", [("migrate",), ("account", "add", "ann")])
+def test_the_first_steps_make_the_database(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, first: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("SIMLET_DATABASE_URL", "sqlite:///new.db")
-    assert len(shell.json("network", "list")) == 5
+    shell.run(*first)
     assert (shell.folder / "new.db").exists()
+    assert len(shell.json("network", "list")) == 5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("books check", "account list", "account credit ann 1 --reason cash", "service list"),
+        *("line list", "lines", "gateways", "rentals", "quarantine", "timeline 1", "network list"),
+        *("gateway add office --kind http", "sms 0961000001 --from x --text y", "backup copy.db"),
+    ],
+)
+def test_other_commands_make_no_database_where_there_is_none(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("SIMLET_DATABASE_URL", "sqlite:///new.db")
+    error = shell.error(*line.split(), code=FAULT)
+    assert error["code"] == "database"
+    assert f"no database {shell.folder}/new.db:" in error["sentence"]
+    assert "`simlet migrate`" in error["sentence"]
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_a_database_without_a_schema_is_left_as_it_is(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMLET_DATABASE_URL", "sqlite:///new.db")
+    (shell.folder / "new.db").touch()
+    assert "`simlet migrate`" in shell.error("books", "check", code=FAULT)["sentence"]
 
 
 def test_a_newer_schema_is_refused_by_every_command(shell: Shell) -> None:
@@ -203,5 +235,5 @@ def test_the_folder_of_the_command_is_where_its_settings_file_is_looked_for(
 ) -> None:
     monkeypatch.delenv("SIMLET_DATABASE_URL")
     Path("simlet.toml").write_text('database_url = "sqlite:///of-the-file.db"\n')
-    shell.run("network", "list")
+    shell.run("migrate")
     assert Path("of-the-file.db").exists()

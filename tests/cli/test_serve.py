@@ -3,10 +3,11 @@
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from cli.process import get, started
+from cli.process import ENDS_WITHIN_S, get, started
 from cli.shell import Shell, row
 from simlet.cli.failure import FAULT, WRONG_USE
 
@@ -42,7 +43,7 @@ def test_an_address_in_use_is_told_in_a_sentence(
         command = [sys.executable, "-m", "simlet", "serve"]
         ended = subprocess.run(command, capture_output=True, cwd=shell.folder, check=False)
     assert ended.returncode == FAULT
-    taken = f"Error: The address {listen} cannot be served on: Address already in use.\n"
+    taken = f"Error: Cannot listen on {listen}: Address already in use.\n"
     assert ended.stderr.decode() == taken
 
 
@@ -51,3 +52,33 @@ def test_a_wrong_setting_stops_the_start(shell: Shell, monkeypatch: pytest.Monke
     error = shell.error("serve", code=WRONG_USE)
     assert error["code"] == "settings"
     assert "listen" in error["sentence"]
+
+
+def test_a_second_server_on_the_database_is_refused_and_a_killed_one_holds_up_nobody(
+    shell: Shell,
+) -> None:
+    command = [sys.executable, "-m", "simlet", "serve", "--json"]
+    with started("serve", "--json"):
+        error = shell.error("serve", code=FAULT)
+        assert error["code"] == "database_in_use"
+        assert shell.url.removeprefix("sqlite:///") in error["sentence"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        killed.kill()
+    with started("serve", "--json"):
+        pass
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o600, False)])
+def test_a_database_that_every_user_may_read_is_warned_of_once(
+    shell: Shell, mode: int, warned: bool
+) -> None:
+    Path(shell.url.removeprefix("sqlite:///")).chmod(mode)
+    command = [sys.executable, "-m", "simlet", "serve", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        server.terminate()
+        _, log = server.communicate(timeout=ENDS_WITHIN_S)
+    assert log.count(b"database_readable_by_all") == int(warned)

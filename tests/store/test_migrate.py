@@ -14,8 +14,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from simlet.store import migrate
+from simlet.store.database import open_database
 from simlet.store.migrate import check_schema, engine_for, newest_revision, prepare
-from simlet.store.sql import DatabaseFault, SchemaMismatch
+from simlet.store.sql import DatabaseFault, DatabaseInUse, SchemaMismatch
 from simlet.store.tables import metadata
 
 SCHEMA_REFUSES = (apsw.ConstraintError, psycopg.IntegrityError)
@@ -266,9 +267,16 @@ def test_a_schema_that_nobody_knows_is_refused(empty_url: str) -> None:
 
 
 def test_an_empty_database_is_not_taken_for_a_migrated_one(empty_url: str) -> None:
+    engine_for(empty_url).dispose()
     with pytest.raises(SchemaMismatch, match="no schema yet"):
         check_schema(empty_url)
     assert table_names(empty_url) == set()
+
+
+def test_to_look_for_the_schema_of_a_database_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseFault, match=f"no database {tmp_path}/simlet.db"):
+        check_schema(f"sqlite:///{tmp_path}/simlet.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_database_is_prepared_and_a_prepared_one_is_left_alone(empty_url: str) -> None:
@@ -285,7 +293,7 @@ def test_an_empty_database_is_prepared_and_a_prepared_one_is_left_alone(empty_ur
     ["sqlite:////no/such/folder/simlet.db", "postgresql://postgres@/simlet?host=/no/such/folder"],
 )
 def test_a_database_that_cannot_be_reached_is_a_fault(use: Any, url: str) -> None:
-    with pytest.raises(DatabaseFault, match=r"cannot (be used|open)"):
+    with pytest.raises(DatabaseFault, match=r"cannot (be used|open)|no database"):
         use(url)
 
 
@@ -314,6 +322,23 @@ def test_a_file_that_another_process_is_making_just_now_is_waited_for(
     assert len(pauses) == 2
     assert all(0 < seconds < 1 for seconds in pauses)
     other.close()
+
+
+@pytest.mark.anyio
+async def test_an_older_database_that_is_open_in_a_process_is_not_migrated(
+    tmp_path: Path, own_scripts: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/simlet.db"
+    migrate.migrate(url)
+    server = open_database(url)
+    assert migrate.migrate(url) == (newest_revision(), newest_revision())
+    add_later_migration(own_scripts)
+    with pytest.raises(DatabaseInUse, match="stop the server"):
+        migrate.migrate(url)
+    await server.close()
+    assert "later" not in table_names(url)
+    migrate.migrate(url)
+    assert "later" in table_names(url)
 
 
 @pytest.mark.anyio

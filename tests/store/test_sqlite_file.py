@@ -6,10 +6,17 @@ from pathlib import Path
 import apsw
 import pytest
 
+from simlet.store import sqlite_file
 from simlet.store.database import open_database
 from simlet.store.migrate import migrate
 from simlet.store.sql import DatabaseFault
-from simlet.store.sqlite_file import has_wal_reset_bug, sqlite_path, sqlite_release
+from simlet.store.sqlite_file import (
+    connect,
+    has_wal_reset_bug,
+    is_readable_by_others,
+    sqlite_path,
+    sqlite_release,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -29,6 +36,41 @@ async def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "simlet.db").write_bytes(b"anything but a database " * 100)
     with pytest.raises(DatabaseFault, match="cannot open"):
         open_database(f"sqlite:///{tmp_path}/simlet.db")
+
+
+def test_a_new_file_and_its_log_are_closed_to_others(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "simlet.db", 1)
+    connection.execute("CREATE TABLE some (id)")
+    modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("simlet.db", "simlet.db-wal", "simlet.db-shm"), 0o600)
+    connection.close()
+
+
+@pytest.mark.parametrize(("mode", "readable"), [(0o644, True), (0o640, False), (0o600, False)])
+def test_a_file_that_every_user_may_read_is_known(
+    sqlite_url: str, mode: int, readable: bool
+) -> None:
+    Path(sqlite_url.removeprefix("sqlite:///")).chmod(mode)
+    assert is_readable_by_others(sqlite_url) is readable
+
+
+def test_a_file_that_was_moved_aside_while_it_was_opened_is_not_written(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    enter = sqlite_file.enter_wal_mode
+
+    def late(connection: apsw.Connection, patience_s: float) -> str:
+        mode = enter(connection, patience_s)
+        copy = path.with_name("copy.db")
+        copy.write_bytes(path.read_bytes())
+        path.rename(path.with_name("aside.db"))
+        copy.rename(path)
+        return mode
+
+    monkeypatch.setattr(sqlite_file, "enter_wal_mode", late)
+    with pytest.raises(DatabaseFault, match="took the place"):
+        connect(path, 1)
 
 
 async def test_a_file_that_stays_locked_is_a_fault(tmp_path: Path) -> None:

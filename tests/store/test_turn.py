@@ -60,3 +60,8 @@ def test_a_process_that_is_killed_gives_its_turn_back(tmp_path: Path) -> None:
     with turn.taken():
         pass
     turn.close()
+
+
+def test_who_only_reads_makes_no_file_beside_the_database(tmp_path: Path) -> None:
+    Turn(tmp_path / "simlet.db").close()
+    assert list(tmp_path.iterdir()) == []

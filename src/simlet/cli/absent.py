@@ -9,6 +9,8 @@ NAMES = (
     "serve-sibling",
     "demo",
     "migrate",
+    "backup",
+    "restore",
     "account",
     "service",
     "line",

@@ -72,13 +72,14 @@ def add(
     approve: bool,
     by: str | None,
 ) -> None:
-    """Add an account; it waits for its approval."""
+    """Add an account; it waits for its approval. The first one makes the database."""
     settings = command_settings()
     target = None if callback is None else _target(settings, callback)
     approved_by = person(by) if approve else None
     account_id = with_database(
         settings,
         lambda db: db.write(_add, name, Tier(tier), waiting_limit, target, approved_by, now_ms()),
+        may_make=True,
     )
     state = "approved" if approve else "pending"
     facts = {"id": account_id, "name": name, "tier": tier, "state": state}

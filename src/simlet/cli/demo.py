@@ -1,8 +1,11 @@
 """`simlet demo`: a server with an embedded database and pretend lines, and what to try on it."""
 
+import fcntl
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -18,6 +21,7 @@ from simlet.load_config import load_settings
 
 HOST = "127.0.0.1"
 DATABASE_NAME = "simlet.db"
+LOCK_NAME = "demo.lock"
 
 
 @click.command()
@@ -42,9 +46,11 @@ def demo(output: Output, port: int, data: Path) -> None:
     settings = _settings(port, data)
     log_as_command(settings)
     _check_port(port)
-    token = format_token(secrets.token_bytes(TOKEN_RANDOM_BYTES))
-    with_database(settings, lambda db: db.write(seed, hash_secret(token), now_ms()))
-    serve_settings(settings, lambda address: _tell(output, address, token))
+    with _claimed(data):
+        token = format_token(secrets.token_bytes(TOKEN_RANDOM_BYTES))
+        hashed = hash_secret(token)
+        with_database(settings, lambda db: db.write(seed, hashed, now_ms()), may_make=True)
+        serve_settings(settings, lambda address: _tell(output, address, token))
 
 
 def _settings(port: int, data: Path) -> Settings:
@@ -68,12 +74,24 @@ def _check_port(port: int) -> None:
             raise click.ClickException(cannot_serve(f"{HOST}:{port}", error)) from error
 
 
+@contextmanager
+def _claimed(data: Path) -> Iterator[None]:
+    """Keeps the folder for one demo at a time: each makes its token the only one."""
+    with (data / LOCK_NAME).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            sentence = f"Another demo is using the folder {data}; give another one with --data."
+            raise click.ClickException(sentence) from error
+        yield
+
+
 def _tell(output: Output, address: str, token: str) -> None:
     if output.json:
         output.document({"address": address, "token": token})
         return
     shown = console()
-    shown.print(Text(f"\nsimlet serves {address}", style="bold"))
+    shown.print(Text(f"\nsimlet is listening on {address}", style="bold"))
     shown.print(Text(f"The token of the dealer, shown this once: {token}"), soft_wrap=True)
     shown.print(Text("A whole round, to be pasted into another terminal line by line:"))
     for title, command in round_commands(address, token):

@@ -15,7 +15,7 @@ from simlet.client import NotConfigured, Problem, SimletError
 from simlet.domain.errors import Refused
 from simlet.domain.masking import mask
 from simlet.load_config import SettingsError
-from simlet.store.sql import DatabaseFault
+from simlet.store.sql import DatabaseFault, DatabaseInUse, NotDone
 
 DONE, REFUSED, WRONG_USE, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 UNFORESEEN = "fault"
@@ -39,10 +39,13 @@ def failure_of(error: Exception) -> Failure:
             failure = Failure("settings", " ".join(error.problems), WRONG_USE)
         case SimletError():
             failure = _of_client(error)
+        case NotDone():
+            failure = Failure("not_done", _sentence(str(error)), REFUSED)
         case DatabaseFault():
-            failure = Failure("database", _sentence(str(error)), FAULT)
+            code = "database_in_use" if isinstance(error, DatabaseInUse) else "database"
+            failure = Failure(code, _sentence(str(error)), FAULT)
         case click.Abort():
-            failure = Failure("interrupted", "Interrupted.", INTERRUPTED)
+            failure = Failure("interrupted", _sentence(str(error) or "Interrupted"), INTERRUPTED)
         case click.UsageError():
             failure = Failure("usage", _sentence(error.format_message()), WRONG_USE)
         case click.ClickException():

@@ -27,6 +27,10 @@ _COLUMNS = {
     "silent": "SILENT",
     "detail": "DETAIL",
 }
+_MINOR = (
+    *("released_dong", "silent", "messages_today", "fails_in_row", "seen", "changed", "heard"),
+    *("lines_out", "lines", "kind"),
+)
 
 
 @click.command()
@@ -49,4 +53,4 @@ def gateways(output: Output, gateway: str | None, state: str | None, watch: bool
             if gateway in {None, one.name} and state in {None, one.state}
         ]
 
-    show(output, read, _COLUMNS, "There are no such gateways.", watch=watch)
+    show(output, read, _COLUMNS, "There are no such gateways.", _MINOR, watch=watch)

@@ -1,5 +1,6 @@
 """`simlet line`: the SIM cards that can receive, imported with their title."""
 
+import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from simlet.cli.database import command_settings, now_ms, read, with_database, w
 from simlet.cli.failure import REFUSED
 from simlet.cli.line_attach import attach, detach
 from simlet.cli.line_file import LineFile, read_line_file
-from simlet.cli.line_import import PAUSE_SHARE, Importing, Progress
+from simlet.cli.line_import import PAUSE_SHARE, Importing, Progress, added_words
 from simlet.cli.output import Facts, Output, json_option
 from simlet.clock import SystemClock
 from simlet.domain.errors import GATEWAY_UNKNOWN, Refused
@@ -38,6 +39,7 @@ _LIST_COLUMNS = {
     "contract": "CONTRACT",
     "gateway": "GATEWAY",
 }
+_LIST_MINOR = ("contract", "holder", "gateway", "network", "store", "iccid")
 _BAD_COLUMNS = {"line": "LINE", "reason": "REASON"}
 
 
@@ -63,7 +65,7 @@ line.add_command(detach)
 def list_lines(output: Output, after: int, limit: int) -> None:
     """List lines in the order of their ids."""
     rows = [asdict(one) for one in read(_lines_after, after, limit)]
-    output.rows(rows, _LIST_COLUMNS, "There are no lines.")
+    output.rows(rows, _LIST_COLUMNS, "There are no lines.", _LIST_MINOR)
 
 
 def _lines_after(tx: Tx, after: int, limit: int) -> list[LineRow]:
@@ -95,8 +97,10 @@ def import_file(output: Output, file: str, all_or_nothing: bool, gateway: str | 
     """Import lines from a CSV file; FILE may be - for standard input.
 
     The first row names the columns, in any order: iccid, number, network, store, holder,
-    contract. A row that is no line is left out, and told with its line in the file; then the exit
-    code is 1.
+    contract. Cells are separated by commas, and the text is UTF-8. A row that is no line is left
+    out, and told with its line in the file; then the exit code is 1. A row whose line is there
+    already, the same in every field, is passed over: after an interruption, import the same file
+    again.
     """
     with click.open_file(file, "rb") as stream:
         settings = command_settings()
@@ -122,9 +126,13 @@ class _Job:
             found = read_line_file(self.stream, network_ids)
         with _shown("Importing", len(found.good), quiet=self.quiet) as progress:
             importing = Importing(db, SystemClock(), self.gateway, self.pause_share, progress)
-            await self._import(importing, found)
+            try:
+                await self._import(importing, found)
+            except asyncio.CancelledError:
+                raise _interrupted(importing) from None
         bad = sorted(found.bad + importing.bad, key=lambda one: one.row)
-        return _Report(importing.added, [{"line": one.row, "reason": one.reason} for one in bad])
+        told = [{"line": one.row, "reason": one.reason} for one in bad]
+        return _Report(importing.added, importing.already_there, told)
 
     async def _import(self, importing: Importing, found: LineFile) -> None:
         if not self.all_or_nothing:
@@ -138,7 +146,17 @@ class _Job:
 @dataclass(frozen=True, slots=True)
 class _Report:
     added: int
+    already_there: int
     bad: Sequence[Facts]
+
+
+def _interrupted(importing: Importing) -> click.Abort:
+    # As click does: a terminal has shown ^C.
+    click.echo(err=True)
+    return click.Abort(
+        f"Interrupted; {added_words(importing.added)}. Import the same file again to go on: what "
+        "is there already is passed over."
+    )
 
 
 def _networks_and_gateway(tx: Tx, gateway: str | None) -> dict[str, int]:
@@ -166,9 +184,11 @@ def _shown(what: str, total: int | None, *, quiet: bool) -> Iterator[Progress]:
 
 def _tell(output: Output, report: _Report) -> None:
     if output.json:
-        output.document({"added": report.added, "bad": report.bad})
+        output.document(asdict(report))
         return
-    click.echo(f"{_counted(report.added, 'line was', 'lines were')} added.")
+    click.echo(f"{added_words(report.added)}.")
+    if report.already_there:
+        click.echo(f"{_counted(report.already_there, 'line was', 'lines were')} there already.")
     if report.bad:
         click.echo(f"{_counted(len(report.bad), 'row was', 'rows were')} left out:")
         output.rows(report.bad[:SHOWN_BAD_ROWS], _BAD_COLUMNS, "")

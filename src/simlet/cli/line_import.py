@@ -1,6 +1,8 @@
 """The import of lines in parts, so that a running server is never held up for long."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from simlet.clock import Clock
@@ -25,6 +27,10 @@ class _SomeAreBad(Exception):  # noqa: N818 - it takes the transaction back, and
         self.bad = tuple(bad)
 
 
+class _Stopped(Exception):  # noqa: N818 - it takes the transaction back, and is caught
+    pass
+
+
 @dataclass(slots=True)
 class Importing:
     """One import into a database.
@@ -35,7 +41,9 @@ class Importing:
             time that the part took.
         progress: is told of the rows that were worked on.
         added: how many lines were added so far.
-        bad: the rows that were not, because a line has their ICCID or number already.
+        already_there: how many rows were passed over, as their lines were there before.
+        bad: the rows that were not added, because they contradict a line in use.
+        stopped: is set when it was cancelled; one transaction for all lines is then taken back.
     """
 
     db: Database
@@ -44,7 +52,9 @@ class Importing:
     pause_share: float
     progress: Progress
     added: int = 0
+    already_there: int = 0
     bad: list[BadRow] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     async def add(self, rows: Rows) -> None:
         """Adds lines, each part in a transaction of its own.
@@ -52,10 +62,11 @@ class Importing:
         Raises:
             Refused: GATEWAY_UNKNOWN.
             DatabaseFault: with how many lines were added before.
+            CancelledError: `added` tells how many lines were added.
         """
         for part in _parts(sorted(rows, key=_place)):
             started_s = self.clock.monotonic_s()
-            await self._add_part(part)
+            await self._to_its_end(self._add_part(part))
             self.progress(len(part))
             await self.clock.sleep(self.pause_share * (self.clock.monotonic_s() - started_s))
 
@@ -63,8 +74,9 @@ class Importing:
         try:
             done = await self.db.write(import_lines, part, self.gateway, self.clock.now_ms())
         except DatabaseFault as fault:
-            raise DatabaseFault(f"{fault}; {self.added} lines were added before") from fault
+            raise DatabaseFault(f"{fault}; {added_words(self.added)} before") from fault
         self.added += done.added
+        self.already_there += done.already_there
         self.bad += done.bad
 
     async def add_all_or_none(self, rows: Rows) -> None:
@@ -73,30 +85,57 @@ class Importing:
         Raises:
             Refused: GATEWAY_UNKNOWN.
             DatabaseFault: the database cannot be used; nothing was added.
+            CancelledError: `added` tells whether all lines were added, or none.
         """
         await self.check(rows)
-        if self.bad:
-            return
+        if not self.bad:
+            await self._to_its_end(self._add_all(sorted(rows, key=_place)))
+
+    async def _add_all(self, rows: Rows) -> None:
         try:
-            self.added = await self.db.write(self._add_in_one, sorted(rows, key=_place))
+            done = await self.db.write(self._add_in_one, rows)
         except _SomeAreBad as found:
             self.bad += found.bad
+        except _Stopped:
+            return
+        else:
+            self.added = sum(one.added for one in done)
+            self.already_there = sum(one.already_there for one in done)
 
-    def _add_in_one(self, tx: Tx, rows: Rows) -> int:
+    def _add_in_one(self, tx: Tx, rows: Rows) -> list[Imported]:
         done: list[Imported] = []
         for part in _parts(rows):
+            if self.stopped.is_set():
+                raise _Stopped
             done.append(import_lines(tx, part, self.gateway, self.clock.now_ms()))
             self.progress(len(part))
         bad = [row for one in done for row in one.bad]
         if bad:
             # Another import added them since they were checked.
             raise _SomeAreBad(bad)
-        return sum(one.added for one in done)
+        return done
 
     async def check(self, rows: Rows) -> None:
         """Finds the rows that would be left out, and adds nothing."""
         for part in _parts(rows):
-            self.bad += await self.db.read(known_rows, part)
+            known = await self.db.read(known_rows, part, self.gateway)
+            self.bad += known.bad
+            self.already_there += len(known.same)
+
+    async def _to_its_end(self, work: Awaitable[None]) -> None:
+        """Waits for a transaction, also when cancelled: only its end tells what was added."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.stopped.set()
+            await task
+            raise
+
+
+def added_words(count: int) -> str:
+    """How many lines were added, as the beginning of a sentence or behind a semicolon."""
+    return "1 line was added" if count == 1 else f"{count} lines were added"
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:

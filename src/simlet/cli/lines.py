@@ -30,6 +30,10 @@ _COLUMNS = {
     "silent": "SILENT",
     "back": "BACK",
 }
+_MINOR = (
+    *("released_dong", "silent", "signal_dbm", "store", "messages_today", "network", "port"),
+    *("fails_in_row", "back", "gateway", "heard", "seen", "reception"),
+)
 
 
 @click.command()
@@ -66,4 +70,4 @@ def lines(
         shown = await db.read(show_lines, wanted, now_ms(), after, limit)
         return [asdict(one) for one in shown]
 
-    show(output, read, _COLUMNS, "There are no such lines.", watch=watch)
+    show(output, read, _COLUMNS, "There are no such lines.", _MINOR, watch=watch)

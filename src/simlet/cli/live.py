@@ -25,7 +25,13 @@ watch_option = click.option(
 
 
 def show(
-    output: Output, read: Read, columns: Mapping[str, str], empty: str, *, watch: bool
+    output: Output,
+    read: Read,
+    columns: Mapping[str, str],
+    empty: str,
+    minor: Sequence[str],
+    *,
+    watch: bool,
 ) -> None:
     """Shows what is read: once, or on a terminal until Ctrl-C.
 
@@ -34,6 +40,7 @@ def show(
         read: gives the facts of each row.
         columns: as in `Output.rows`.
         empty: the sentence that stands in place of an empty table.
+        minor: as in `Output.rows`.
         watch: whether somebody wants to go on looking.
     """
     shown = console()
@@ -41,11 +48,11 @@ def show(
     if output.json or not watch or not shown.is_terminal:
         rows = with_database(command_settings(), read)
         told = rows if output.json else [with_ages(one, clock.now_ms()) for one in rows]
-        output.rows(told, columns, empty)
+        output.rows(told, columns, empty, minor)
         return
 
     async def go_on(db: Database) -> None:
-        await follow(lambda: read(db), columns, empty, shown, clock)
+        await follow(lambda: read(db), columns, empty, minor, shown, clock)
 
     try:
         with_database(command_settings(), go_on)
@@ -76,6 +83,7 @@ async def follow(
     read: Callable[[], Awaitable[Rows]],
     columns: Mapping[str, str],
     empty: str,
+    minor: Sequence[str],
     shown: Console,
     clock: Clock,
 ) -> None:
@@ -83,5 +91,7 @@ async def follow(
     with Live(console=shown, auto_refresh=False, screen=shown.is_terminal) as live:
         while True:
             rows = [with_ages(one, clock.now_ms()) for one in await read()]
-            live.update(table(rows, columns) if rows else Text(empty), refresh=True)
+            # Read each time: whoever looks may have made the window wider.
+            made = table(rows, columns, minor, shown.width) if rows else Text(empty)
+            live.update(made, refresh=True)
             await clock.sleep(EVERY_S)

@@ -3,6 +3,7 @@
 import click
 
 from simlet.cli.account import account
+from simlet.cli.backup import backup, restore
 from simlet.cli.books import books
 from simlet.cli.demo import demo
 from simlet.cli.gateway import gateway
@@ -23,6 +24,8 @@ COMMANDS: tuple[click.Command, ...] = (
     serve_sibling,
     demo,
     migrate,
+    backup,
+    restore,
     account,
     service,
     line,

@@ -25,6 +25,10 @@ _COLUMNS = {
     "report": "REPORT",
     "note": "NOTE",
 }
+_MINOR = (
+    *("closed_at_ms", "deadline_at_ms", "service", "price_dong", "created_at_ms", "note"),
+    *("report", "service_code", "account"),
+)
 
 
 @click.command()
@@ -45,7 +49,7 @@ _COLUMNS = {
 def rentals(output: Output, account: str, state: str | None, limit: int) -> None:
     """List rentals, the newest first."""
     rows = [_facts(one) for one in read(browse.list_rentals, account, state or "", limit)]
-    output.rows(rows, _COLUMNS, "There are no such rentals.")
+    output.rows(rows, _COLUMNS, "There are no such rentals.", _MINOR)
 
 
 def _facts(one: RentalRow) -> dict[str, object]:

@@ -21,7 +21,7 @@ def serve(output: Output) -> None:
     """
     serve_settings(
         command_settings(),
-        lambda address: output.say(f"simlet serves {address}", {"address": address}),
+        lambda address: output.say(f"simlet is listening on {address}", {"address": address}),
     )
 
 
@@ -50,4 +50,4 @@ def serve_settings(settings: Settings, ready: Ready) -> None:
 
 def cannot_serve(listen: str, error: OSError) -> str:
     """The sentence for an address that cannot be listened on."""
-    return f"The address {listen} cannot be served on: {error.strerror or type(error).__name__}."
+    return f"Cannot listen on {listen}: {error.strerror or type(error).__name__}."

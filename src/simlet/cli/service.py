@@ -28,6 +28,10 @@ _COLUMNS = {
     "category": "CATEGORY",
     "state": "STATE",
 }
+_MINOR = (
+    *("extend_times", "extend_s", "cancel_after_s", "texts", "senders", "price_member_dong"),
+    *("price_distributor_dong", "catch_all", "waiting_s", "category", "price_dealer_dong"),
+)
 
 _service_id = click.argument(
     "service_id", metavar="ID", type=click.IntRange(1, manage_services.MAX_SERVICE_ID)
@@ -40,7 +44,9 @@ def service() -> None:
 
 
 @service.command()
-@click.option("--store", required=True, metavar="SV", help="The store it is offered in, as 02.")
+@click.option(
+    "--store", required=True, metavar="SV", help="The store that offers it, for example 02."
+)
 @click.option("--id", "service_id", required=True, type=int, metavar="ID", help="Unique number.")
 @click.option("--name", required=True, metavar="TEXT", help="As dealers see it.")
 @click.option("--price", required=True, type=int, metavar="ĐỒNG", help="Of one rental.")
@@ -50,7 +56,11 @@ def service() -> None:
     "--price-distributor", type=int, metavar="ĐỒNG", help="Another price for distributors."
 )
 @click.option(
-    "--seconds", required=True, type=int, metavar="N", help="How long a rental waits for its code."
+    "--seconds",
+    required=True,
+    type=int,
+    metavar="N",
+    help="How long a rental waits for its code, in seconds.",
 )
 @click.option("--catch-all", is_flag=True, help="Any message fits; needs a line of its own.")
 @click.option("--sender", "senders", multiple=True, metavar="NAME", help="A sender that fits.")
@@ -70,7 +80,7 @@ def service() -> None:
     default=0,
     show_default=True,
     metavar="N",
-    help="Seconds after which a dealer may cancel.",
+    help="How many seconds must pass before a dealer may cancel.",
 )
 @click.option(
     "--extend-by",
@@ -78,7 +88,7 @@ def service() -> None:
     default=0,
     show_default=True,
     metavar="N",
-    help="Seconds by which a dealer may extend the waiting; with --extend-times.",
+    help="By how many seconds a dealer may extend a rental; needs --extend-times.",
 )
 @click.option(
     "--extend-times",
@@ -86,7 +96,7 @@ def service() -> None:
     default=0,
     show_default=True,
     metavar="N",
-    help="How often a dealer may extend it.",
+    help="How often a dealer may extend a rental.",
 )
 @json_option
 def add(
@@ -174,7 +184,7 @@ def _state(one: Service) -> str:
 def list_services(output: Output) -> None:
     """List all services, in the order they were added."""
     rows = [_facts(one) for one in read(browse.list_services)]
-    output.rows(rows, _COLUMNS, "There are no services.")
+    output.rows(rows, _COLUMNS, "There are no services.", _MINOR)
 
 
 @service.command()
@@ -186,7 +196,13 @@ def list_services(output: Output) -> None:
 @click.option(
     "--price-distributor", type=int, metavar="ĐỒNG", help="Another price for distributors."
 )
-@click.option("--seconds", "waiting_s", type=int, metavar="N", help="How long a rental waits.")
+@click.option(
+    "--seconds",
+    "waiting_s",
+    type=int,
+    metavar="N",
+    help="How long a rental waits for its code, in seconds.",
+)
 @click.option(
     "--sender", "senders", multiple=True, metavar="NAME", help="The senders that fit from now on."
 )
@@ -207,12 +223,21 @@ def list_services(output: Output) -> None:
     "cancel_after_s",
     type=int,
     metavar="N",
-    help="Seconds before a dealer may cancel.",
+    help="How many seconds must pass before a dealer may cancel.",
 )
 @click.option(
-    "--extend-by", "extend_s", type=int, metavar="N", help="Seconds of an extension; 0 for none."
+    "--extend-by",
+    "extend_s",
+    type=int,
+    metavar="N",
+    help="By how many seconds a dealer may extend a rental; 0 for never.",
 )
-@click.option("--extend-times", type=int, metavar="N", help="How often; 0 for never.")
+@click.option(
+    "--extend-times",
+    type=int,
+    metavar="N",
+    help="How often a dealer may extend a rental; 0 for never.",
+)
 @json_option
 def change(
     output: Output,

@@ -29,7 +29,9 @@ _QUARANTINED = {
 @click.argument("number")
 @click.option("--from", "sender", required=True, metavar="NAME", help="Its sender.")
 @click.option("--text", required=True, help="Its text.")
-@click.option("--sent-at", metavar="TIME", help="When it was sent, as 2026-01-31T08:00:00+07:00.")
+@click.option(
+    "--sent-at", metavar="TIME", help="When it was sent, for example 2026-01-31T08:00:00+07:00."
+)
 @json_option
 def sms(output: Output, number: str, sender: str, text: str, sent_at: str | None) -> None:
     """Put a pretend SMS to NUMBER into the database of the running server."""
@@ -75,7 +77,7 @@ def _milliseconds(text: str) -> int:
         at = None
     if at is None or not _EARLIEST <= at < _LATEST:
         raise click.BadParameter(
-            "expected a time with its zone (RFC 3339), as 2026-01-31T08:00:00+07:00, "
+            "expected a time with its zone (RFC 3339), for example 2026-01-31T08:00:00+07:00, "
             "between 2000 and 2200.",
             param_hint="--sent-at",
         )

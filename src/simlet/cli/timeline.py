@@ -37,7 +37,7 @@ def _entries(rental: str | None, message: int | None) -> list[TimelineEntry]:
         return read(message_timeline, message)
     rental_id = parse_rental_id(rental or "")
     if rental_id is None:
-        raise click.UsageError(f"Expected the id of a rental, as 1000001, not {rental!r}.")
+        raise click.UsageError(f"Expected the id of a rental, for example 1000001, not {rental!r}.")
     return read(show_timeline, None, rental_id)
 
 

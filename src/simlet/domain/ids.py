@@ -50,5 +50,5 @@ def parse_store(text: str) -> str:
         Refused: INVALID.
     """
     if _STORE.fullmatch(text) is None:
-        raise invalid("store", "expected two digits, as 02")
+        raise invalid("store", "expected two digits, for example 02")
     return text

@@ -112,7 +112,7 @@ def parse_prefix(text: str, name: str) -> str:
     """
     found = _PREFIX.fullmatch(text)
     if found is None or not text.isascii():
-        raise invalid(name, "expected the first digits of a number, as 96")
+        raise invalid(name, "expected the first digits of a number, for example 96")
     return found[1]
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from simlet.store.claim import alone, claimed
 from simlet.store.sql import DatabaseFault, SchemaMismatch
-from simlet.store.sqlite_file import connect, refuse_wal_reset_bug
+from simlet.store.sqlite_file import connect, refuse_wal_reset_bug, sqlite_path
 
 T = TypeVar("T")
 
@@ -34,20 +35,35 @@ def newest_revision() -> str:
 def migrate(url: str) -> tuple[str | None, str]:
     """Brings a database to the newest schema; the revisions before and after.
 
+    An SQLite database that has an older one must not be open in any process: an older server would
+    go on writing what it knows.
+
     Raises:
         SchemaMismatch: the schema is newer than this version of simlet.
+        DatabaseInUse: a process has it open, and there is something to do.
         DatabaseFault: the database cannot be reached or changed.
     """
-    return _with_connection(url, _upgrade)
+    path = sqlite_path(url)
+    if path is None or _with_connection(url, current_revision, reads_only=True) in {
+        None,
+        newest_revision(),
+    }:
+        return _with_connection(url, _upgrade)
+    with claimed(url):
+        # Not longer: the other SQLite of this process is to open it.
+        with alone(path):
+            pass
+        return _with_connection(url, _upgrade)
 
 
 def check_schema(url: str) -> None:
-    """Makes sure that a database has the schema this version works with.
+    """Makes sure that a database is there and has the schema this version works with.
 
     Raises:
-        SchemaMismatch: it has another one.
-        DatabaseFault: the database cannot be reached.
+        SchemaMismatch: it has another one, or none.
+        DatabaseFault: the database is not there, or cannot be reached.
     """
+    refuse_missing(url)
     current = _with_connection(url, current_revision, reads_only=True)
     if current != newest_revision():
         raise SchemaMismatch(_mismatch(current))
@@ -56,6 +72,25 @@ def check_schema(url: str) -> None:
 def current_revision(connection: Connection) -> str | None:
     """The revision a database stands at; None when it is empty."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def known_revisions() -> set[str]:
+    """The revisions of all schemas that this version can bring to the newest one."""
+    return {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def refuse_missing(url: str) -> None:
+    """Makes sure that the file of an SQLite database is there, so that none is made by mistake.
+
+    Raises:
+        DatabaseFault: it is not.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise DatabaseFault(
+            f"there is no database {path.absolute()}: go to the folder of yours, name it in "
+            "SIMLET_DATABASE_URL, or make a new one with `simlet migrate`"
+        )
 
 
 def engine_for(url: str) -> Engine:
@@ -112,8 +147,7 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     before = current_revision(connection)
     config = _config()
     config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
-    if before is not None and before not in {one.revision for one in scripts.walk_revisions()}:
+    if before is not None and before not in known_revisions():
         raise SchemaMismatch(_mismatch(before))
     command.upgrade(config, "head")
     return before, newest_revision()

@@ -3,6 +3,9 @@
 Source: APSW, whose SQLite is its own and not the system's; SQLite, "Write-Ahead Logging".
 """
 
+import contextlib
+import os
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +20,8 @@ _FIXED_RELEASES = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 _FIRST_FIXED = (3, 53, 0)
 _FIRST_BROKEN = (3, 7, 0)
 _LOCK_PAUSE_S = 0.01
+_FILE_MODE = 0o600
+_IN_MEMORY = ":memory:"
 _LONGEST_WAL_BYTES = 128 * 1024 * 1024
 # One thread at a time has a connection: SQLite need not see to that itself.
 _OPENING = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
@@ -65,15 +70,18 @@ def connect(path: Path, busy_timeout_s: float, cache_mb: int = 64) -> apsw.Conne
     """Opens a database in WAL mode, in which every commit waits for the disk.
 
     Args:
-        path: the file; it is made where there is none.
+        path: the file; it is made where there is none, closed to other users.
         busy_timeout_s: how long a statement waits for a lock that another process holds.
         cache_mb: how much of the file is kept in memory at most.
 
     Raises:
         DatabaseFault: the file cannot be opened, is no database, cannot be in WAL mode, or was
-            locked for too long; or this SQLite can corrupt it.
+            locked for too long, or another file took its place meanwhile; or this SQLite can
+            corrupt it.
     """
     refuse_wal_reset_bug(sqlite_release())
+    _make_closed_to_others(path)
+    opened = _identity(path)
     try:
         connection = apsw.Connection(str(path), flags=_OPENING, statementcachesize=512)
         try:
@@ -87,7 +95,33 @@ def connect(path: Path, busy_timeout_s: float, cache_mb: int = 64) -> apsw.Conne
         # It answers with the mode that it kept, where the file system allows no other.
         connection.close()
         raise DatabaseFault(f"SQLite cannot keep {path} in WAL mode, only in {mode}")
+    if _identity(path) != opened:
+        # What is written now would go to the file that `simlet restore` has moved aside.
+        connection.close()
+        raise DatabaseFault(f"another database took the place of {path} just now: try again")
     return connection
+
+
+def _make_closed_to_others(path: Path) -> None:
+    """What SQLite makes itself, anybody may read; its log has the mode of the file."""
+    if str(path) == _IN_MEMORY:
+        return
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_readable_by_others(url: str) -> bool:
+    """Whether every user of this machine may read a database's file."""
+    path = sqlite_path(url)
+    return path is not None and path.exists() and bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def _settle(connection: apsw.Connection, busy_timeout_s: float, cache_mb: int) -> str:

@@ -56,11 +56,7 @@ class GroupWriter:
         self._connection = connect(path, busy_timeout_s, CACHE_MB)
         self._tx: Tx = SqliteTx(self._connection)
         self._careful_groups = 0
-        try:
-            self._turn = Turn(path)
-        except OSError as error:
-            self._connection.close()
-            raise DatabaseFault(f"SQLite cannot write beside {path}: {error}") from error
+        self._turn = Turn(path)
         self._checkpoints = Checkpoints(path, self._connection)
 
     def write(self, calls: list[Call]) -> list[Any]:
