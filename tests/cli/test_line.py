@@ -1,5 +1,6 @@
 """`simlet line`."""
 
+import asyncio
 import os
 import pty
 import random
@@ -331,12 +332,12 @@ def test_an_interruption_tells_how_many_lines_were_added_and_how_to_go_on(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, options: list[str], added: int, said: str
 ) -> None:
     monkeypatch.setattr(line_import, "PART_ROWS", 1)
-    imports: list[Importing] = []
+    imports: list[tuple[Importing, asyncio.AbstractEventLoop]] = []
     parts: list[line_import.Rows] = []
     to_its_end = Importing._to_its_end
 
     async def remember(self: Importing, work: Awaitable[None]) -> None:
-        imports.append(self)
+        imports.append((self, asyncio.get_running_loop()))
         await to_its_end(self, work)
 
     def interrupt_at_second(
@@ -344,8 +345,9 @@ def test_an_interruption_tells_how_many_lines_were_added_and_how_to_go_on(
     ) -> object:
         parts.append(rows)
         if len(parts) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-            assert imports[0].stopped.wait(10)
+            importing, loop = imports[0]
+            loop.call_soon_threadsafe(signal.raise_signal, signal.SIGINT)
+            assert importing.stopped.wait(10)
         return import_lines(tx, rows, gateway, at_ms)
 
     monkeypatch.setattr(Importing, "_to_its_end", remember)

@@ -76,5 +76,5 @@ def main() -> None:
     """Rent the numbers of your own SIM cards for one-time codes.
 
     Settings come from simlet.toml and from SIMLET_… variables; commands work while the server
-    runs. Exit codes: 0 done, 1 refused, 2 wrong use, 3 a fault.
+    runs, all but restore and migrate. Exit codes: 0 done, 1 refused, 2 wrong use, 3 a fault.
     """
