@@ -33,8 +33,8 @@ _log = get_log("gateways")
 
 Outcome = Receipt | Raised
 
-_Handed = tuple[int, Inbound, int]
-"""A message with its gateway's id, and the time at which it came, UTC milliseconds."""
+_Handed = tuple[int, Inbound, int | None]
+"""A message with its gateway's id, and when it came, UTC milliseconds; None for just now."""
 
 
 def deliver_for(
@@ -166,9 +166,8 @@ class _Delivery:
         return [Fate.KEPT if one else Fate.FAILED for one in kept]
 
     async def _written(self, messages: list[Inbound], came_at_ms: int) -> list[Outcome]:
-        return await _written(
-            self.runtime, [(self.gateway_id, one, came_at_ms) for one in messages]
-        )
+        came = _not_just_now(came_at_ms, self.runtime.clock.now_ms())
+        return await _written(self.runtime, [(self.gateway_id, one, came) for one in messages])
 
     def _fates(self, outcomes: list[Outcome]) -> list[Fate]:
         return [self._fate(one) for one in outcomes]
@@ -294,7 +293,7 @@ async def _written(runtime: Runtime, many: list[_Handed]) -> list[Outcome]:
     now_ms = runtime.clock.now_ms()
     try:
         read = [
-            (gateway_id, inbound, now_ms, read_message(inbound), _not_just_now(came_at_ms, now_ms))
+            (gateway_id, inbound, now_ms, read_message(inbound), came_at_ms)
             for gateway_id, inbound, came_at_ms in many
         ]
         return await runtime.db.write_all(receive_read, read)
