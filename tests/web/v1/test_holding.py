@@ -107,7 +107,10 @@ async def test_an_account_holds_no_more_open_than_it_may(narrow: Site, dealer: D
     rental = (await world.rent(dealer, 4)).rental
     request = await world.queue(dealer, 4, wait_s=60)
     assert isinstance(request, LineRequest)
+    sleeping = world.clock.sleeping
     async with listening(narrow, dealer):
+        # What sleeps next is the call that waits, and not the stream that has just begun.
+        await world.clock.wait_for_sleeping(sleeping + 1)
         task = await waiting(narrow, rental_wait(narrow, dealer, rental.id))
         for path in (
             f"/v1/rentals/{rental.id}?wait_s=1",
