@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.fault import BenchFault
 
 from simlet.domain.principal import Tier
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.domain.signing import (
     TOKEN_RANDOM_BYTES,
     format_gateway_secret,
@@ -121,7 +121,7 @@ async def _add_account(db: Database, name: str) -> str:
 
 def _service(service_id: int, name: str) -> Service:
     prices = Prices(PRICE_DONG, PRICE_DONG, PRICE_DONG)
-    rules = Rules(senders=(name,))
+    rules = MatchRules(senders=(name,))
     return Service(
         service_id,
         STORE,

@@ -22,7 +22,7 @@ from pysqlite3 import dbapi2 as sqlite3
 
 from simlet.clock import SystemClock
 from simlet.domain.principal import Tier
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.flows.manage_accounts import add_account, approve_account
 from simlet.flows.manage_gateways import add_gateway
 from simlet.flows.manage_lines import import_lines
@@ -156,7 +156,7 @@ async def _install(path: Path, ports: list[str], iccids: list[str], seconds: int
 
 
 def _service(service_id: int) -> Service:
-    rules = Rules(senders=(SENDER,))
+    rules = MatchRules(senders=(SENDER,))
     name = f"Service {service_id}"
     return Service(
         service_id, "01", name, Prices(1, 1, 1), 3600, rules, Category.GENERAL, False, False

@@ -5,14 +5,14 @@ from collections.abc import Collection
 from simlet.domain.endpoint import BodyFormat, Endpoint
 from simlet.domain.signing import new_webhook_secret
 from simlet.flows.deliver_callbacks import (
+    Capacity,
     Delivery,
-    Room,
     claim_callbacks,
     queue_callbacks,
     under_way,
 )
-from simlet.flows.manage_endpoints import EndpointWish, add_endpoint
-from simlet.flows.note_attempts import Ended, note_attempts
+from simlet.flows.manage_endpoints import EndpointSpec, add_endpoint
+from simlet.flows.note_attempts import AttemptResult, note_attempts
 from simlet.store import events
 from simlet.testing.world import Dealer, World
 
@@ -41,8 +41,8 @@ async def claim(
     """Takes what is due; every endpoint is known to answer, if `answering` does not say which."""
     by_account, by_endpoint = under_way(going)
     known = range(1, 10_000) if answering is None else answering
-    room = Room(places, per_account, by_account, by_endpoint, known, after_account, own)
-    return await world.db.write(claim_callbacks, world.clock.now_ms(), LEASE_S, room)
+    capacity = Capacity(places, per_account, by_account, by_endpoint, known, after_account, own)
+    return await world.db.write(claim_callbacks, world.clock.now_ms(), LEASE_S, capacity)
 
 
 async def record(
@@ -57,7 +57,7 @@ async def record(
 ) -> str:
     """Records how an attempt went that began now; what came of it."""
     now_ms = world.clock.now_ms()
-    ended = Ended(
+    ended = AttemptResult(
         delivery.callback, now_ms, took_ms, status, error, retry_after, answer, delivery.failover
     )
     outcomes = await world.db.write(note_attempts, [ended], now_ms + took_ms)
@@ -74,7 +74,7 @@ async def endpoint(
 ) -> Endpoint:
     """An endpoint of a dealer that is told of everything from now on, or of the events named."""
     world.clock.advance(0.001)
-    wish = EndpointWish(url, told or ("*",), body_format, failover_url)
+    wish = EndpointSpec(url, told or ("*",), body_format, failover_url)
     secret = new_webhook_secret(world.runtime.random_bytes(32))
     return await world.db.write(add_endpoint, dealer.id, wish, secret, world.clock.now_ms())
 

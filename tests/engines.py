@@ -13,8 +13,8 @@ class Passing:
 
     engine: Engine
 
-    async def glance(self, call: Call) -> Any:
-        return await self.engine.glance(call)
+    async def quick_read(self, call: Call) -> Any:
+        return await self.engine.quick_read(call)
 
     async def read(self, call: Call) -> Any:
         return await self.engine.read(call)

@@ -1,7 +1,7 @@
 """What a test does in the place of the worker that watches lines."""
 
 from simlet.domain.health import GatewayReport, LineReport, Reception
-from simlet.domain.line_health import Rules
+from simlet.domain.line_health import PoolPolicy
 from simlet.flows.follow_gateways import (
     any_turning,
     follow_gateway,
@@ -15,23 +15,23 @@ from simlet.flows.watch_lines import read_on, watch_lines
 from simlet.store import events
 from simlet.testing.world import World
 
-RULES = Rules(fails_before_rest=3, rest_s=600, longest_rest_s=2000, grace_s=30)
+RULES = PoolPolicy(fails_before_rest=3, rest_s=600, longest_rest_s=2000, grace_s=30)
 PAGE = 1000
 
 
-async def count(world: World, rules: Rules = RULES, page: int = PAGE) -> None:
+async def count(world: World, rules: PoolPolicy = RULES, page: int = PAGE) -> None:
     """Counts what the event log tells, page by page."""
     await world.db.write(events.number_events)
     while (read := await world.db.read(read_on, page)).seq != read.after:
         assert await world.db.write(watch_lines, read, rules, world.clock.now_ms())
 
 
-async def probe(world: World, rules: Rules = RULES) -> int:
+async def probe(world: World, rules: PoolPolicy = RULES) -> int:
     """Looks at the lines that are due; how many."""
     return await world.db.write(probe_lines, rules, world.clock.now_ms(), PAGE)
 
 
-async def follow(world: World, rules: Rules = RULES, page: int = PAGE) -> None:
+async def follow(world: World, rules: PoolPolicy = RULES, page: int = PAGE) -> None:
     """Lets all lines follow their gateways."""
     now_ms = world.clock.now_ms()
     if await world.db.read(any_turning, rules, now_ms):
@@ -43,7 +43,7 @@ async def follow(world: World, rules: Rules = RULES, page: int = PAGE) -> None:
             after = line_ids[placed - 1]
 
 
-async def watch(world: World, rules: Rules = RULES) -> None:
+async def watch(world: World, rules: PoolPolicy = RULES) -> None:
     """One turn of the worker, to its end."""
     await count(world, rules)
     await follow(world, rules)

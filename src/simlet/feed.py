@@ -13,19 +13,19 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from simlet.clock import Clock
 from simlet.domain.events import DEALER_EVENTS, EventKind
+from simlet.flows.describe_event import EventDetail
 from simlet.flows.show_events import detail_events
-from simlet.flows.tell_event import EventDetail
 from simlet.log import get_log
 from simlet.store.database import Database, Watch
-from simlet.store.events import Trace, last_seq, traces_after
+from simlet.store.events import EventHeader, headers_after, last_seq
 from simlet.store.sql import DatabaseFault
 from simlet.turns import Turns
 
-N = TypeVar("N", bound="News")
+N = TypeVar("N", bound="Waiter")
 Render = Callable[[EventDetail], bytes]
 
 PAGE = 256
-TAIL_LIMIT = 128
+FOLLOWER_LIMIT = 128
 """The most events that wait for one stream; one that is further behind reads the database."""
 
 READ_AT_ONCE = 1
@@ -36,7 +36,7 @@ AFTER_FAULT_S = 0.5
 _log = get_log("feed")
 
 
-class News:
+class Waiter:
     """What one waiter is told: that something may have happened. Used as a context manager.
 
     Attributes:
@@ -48,7 +48,7 @@ class News:
     KEEPS_TIMER = False
     """Whether the timer of a wait that was cut short is left for the next one."""
 
-    def __init__(self, clock: Clock, leave: "Callable[[News], None]") -> None:
+    def __init__(self, clock: Clock, leave: "Callable[[Waiter], None]") -> None:
         self.clock = clock
         self.ended = False
         self._leave = leave
@@ -127,7 +127,7 @@ class StreamedEvent(NamedTuple):
     code_of: int | None
 
 
-class Tail(News):
+class Follower(Waiter):
     """The news of one stream: its account's events, rendered, as they come.
 
     Attributes:
@@ -143,7 +143,7 @@ class Tail(News):
     def __init__(
         self,
         clock: Clock,
-        leave: Callable[[News], None],
+        leave: Callable[[Waiter], None],
         kinds: frozenset[EventKind],
         render: Render,
     ) -> None:
@@ -158,7 +158,7 @@ class Tail(News):
         """Adds an event, or falls behind where too many wait."""
         if self.behind:
             return
-        if len(self._told) < TAIL_LIMIT:
+        if len(self._told) < FOLLOWER_LIMIT:
             self._told.append(told)
             self.ring()
         else:
@@ -206,11 +206,11 @@ class EventFeed:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
-        self._anything: set[News] = set()
-        self._rentals: defaultdict[int, set[News]] = defaultdict(set)
-        self._requests: defaultdict[int, set[News]] = defaultdict(set)
-        self._accounts: defaultdict[int, set[News]] = defaultdict(set)
-        self._tails: defaultdict[int, set[Tail]] = defaultdict(set)
+        self._anything: set[Waiter] = set()
+        self._rentals: defaultdict[int, set[Waiter]] = defaultdict(set)
+        self._requests: defaultdict[int, set[Waiter]] = defaultdict(set)
+        self._accounts: defaultdict[int, set[Waiter]] = defaultdict(set)
+        self._followers: defaultdict[int, set[Follower]] = defaultdict(set)
         self._dismissed = False
 
     async def start(self) -> None:
@@ -220,8 +220,8 @@ class EventFeed:
     async def stop(self) -> None:
         """Ends; whoever still waits is told."""
         self.dismiss()
-        for news in self._anything:
-            news.end()
+        for waiter in self._anything:
+            waiter.end()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -229,57 +229,59 @@ class EventFeed:
     def dismiss(self) -> None:
         """Lets dealers' waits and streams end at once, as the web does when the server stops."""
         self._dismissed = True
-        for news in self._dealers():
-            news.end()
+        for waiter in self._dealers():
+            waiter.end()
 
-    def anything(self) -> News:
+    def anything(self) -> Waiter:
         """News of any event: what wakes a worker."""
-        news = News(self._clock, self._anything.discard)
-        self._anything.add(news)
+        waiter = Waiter(self._clock, self._anything.discard)
+        self._anything.add(waiter)
         self._wanted.set()
-        return news
+        return waiter
 
-    def rental(self, rental_id: int) -> News:
+    def rental(self, rental_id: int) -> Waiter:
         """News of one rental."""
         return self._news_of(self._rentals, rental_id)
 
-    def request(self, request_id: int) -> News:
+    def request(self, request_id: int) -> Waiter:
         """News of one request for a line."""
         return self._news_of(self._requests, request_id)
 
-    def account(self, account_id: int) -> News:
+    def account(self, account_id: int) -> Waiter:
         """News of an account: of its rentals, its money, its standing."""
         return self._news_of(self._accounts, account_id)
 
-    def tail(self, account_id: int, kinds: frozenset[EventKind], render: Render) -> Tail:
+    def follower(self, account_id: int, kinds: frozenset[EventKind], render: Render) -> Follower:
         """The events of an account as they come, of these kinds, for one stream.
 
         `render` makes an event's frame; it is called once for all streams that name the same.
         """
-        tail = Tail(self._clock, lambda one: _leave(self._tails, account_id, one), kinds, render)
-        self._join(self._tails, account_id, tail)
-        return tail
+        follower = Follower(
+            self._clock, lambda one: _leave(self._followers, account_id, one), kinds, render
+        )
+        self._join(self._followers, account_id, follower)
+        return follower
 
-    def _news_of(self, by_key: defaultdict[int, set[News]], key: int) -> News:
-        news = News(self._clock, lambda one: _leave(by_key, key, one))
-        self._join(by_key, key, news)
-        return news
+    def _news_of(self, by_key: defaultdict[int, set[Waiter]], key: int) -> Waiter:
+        waiter = Waiter(self._clock, lambda one: _leave(by_key, key, one))
+        self._join(by_key, key, waiter)
+        return waiter
 
-    def _join(self, by_key: defaultdict[int, set[N]], key: int, news: N) -> None:
-        by_key[key].add(news)
+    def _join(self, by_key: defaultdict[int, set[N]], key: int, waiter: N) -> None:
+        by_key[key].add(waiter)
         self._wanted.set()
         if self._dismissed:
-            news.end()
+            waiter.end()
 
-    def _dealers(self) -> list[News]:
-        by_key: tuple[Any, ...] = (self._rentals, self._requests, self._accounts, self._tails)
-        return [news for one in by_key for waiting in one.values() for news in waiting]
+    def _dealers(self) -> list[Waiter]:
+        by_key: tuple[Any, ...] = (self._rentals, self._requests, self._accounts, self._followers)
+        return [waiter for one in by_key for waiting in one.values() for waiter in waiting]
 
     def _somebody(self) -> bool:
         return bool(self._anything) or self._any_dealer()
 
     def _any_dealer(self) -> bool:
-        return bool(self._rentals or self._requests or self._accounts or self._tails)
+        return bool(self._rentals or self._requests or self._accounts or self._followers)
 
     async def _run(self) -> None:
         watch: Watch | None = None
@@ -305,7 +307,7 @@ class EventFeed:
         It begins at the end of the log. What was written between somebody's own look and this
         moment would be passed over, so all who are there look once more.
         """
-        self.followed = await self._db.glance(last_seq)
+        self.followed = await self._db.quick_read(last_seq)
         self._wake_all()
         while self._somebody():
             await watch.changed()
@@ -313,11 +315,11 @@ class EventFeed:
         self._wanted.clear()
 
     def _wake_all(self) -> None:
-        for waiting in self._tails.values():
-            for tail in waiting:
-                tail.fall_behind()
-        for news in (*self._anything, *self._dealers()):
-            news.ring()
+        for waiting in self._followers.values():
+            for follower in waiting:
+                follower.fall_behind()
+        for waiter in (*self._anything, *self._dealers()):
+            waiter.ring()
 
     async def _read_on(self) -> None:
         more = self._any_dealer() or not await self._skip()
@@ -331,7 +333,7 @@ class EventFeed:
 
         False when a dealer has come meanwhile, who may have looked before what this would skip.
         """
-        last = await self._db.glance(last_seq)
+        last = await self._db.quick_read(last_seq)
         if self._any_dealer():
             return False
         self._go_on_to(last)
@@ -340,30 +342,32 @@ class EventFeed:
     def _go_on_to(self, seq: int) -> None:
         if seq > self.followed:
             self.followed = seq
-            for news in self._anything:
-                news.ring()
+            for waiter in self._anything:
+                waiter.ring()
 
-    async def _read_page(self) -> list[Trace]:
-        page = await self._db.glance(traces_after, self.followed, PAGE)
+    async def _read_page(self) -> list[EventHeader]:
+        page = await self._db.quick_read(headers_after, self.followed, PAGE)
         if page:
             self._go_on_to(page[-1].seq)
-            for trace in page:
-                self._wake(trace)
-            await self._tell_tails(page)
+            for header in page:
+                self._wake(header)
+            await self._tell_followers(page)
         return page
 
-    def _wake(self, trace: Trace) -> None:
-        _ring(self._rentals, trace.rental_id)
-        _ring(self._requests, trace.request_id)
-        _ring(self._accounts, trace.account_id)
-        if trace.kind in _STANDING:
-            for tail in self._tails.get(trace.account_id or 0, ()):
-                tail.standing_changed = True
-                tail.ring()
+    def _wake(self, header: EventHeader) -> None:
+        _ring(self._rentals, header.rental_id)
+        _ring(self._requests, header.request_id)
+        _ring(self._accounts, header.account_id)
+        if header.kind in _STANDING:
+            for follower in self._followers.get(header.account_id or 0, ()):
+                follower.standing_changed = True
+                follower.ring()
 
-    async def _tell_tails(self, page: Sequence[Trace]) -> None:
+    async def _tell_followers(self, page: Sequence[EventHeader]) -> None:
         wanted = [
-            one.seq for one in page if one.account_id in self._tails and one.kind in DEALER_EVENTS
+            one.seq
+            for one in page
+            if one.account_id in self._followers and one.kind in DEALER_EVENTS
         ]
         if not wanted:
             return
@@ -371,28 +375,28 @@ class EventFeed:
             for detail in await self._db.read(detail_events, wanted):
                 self._tell(detail)
         except Exception:
-            for waiting in self._tails.values():
-                for tail in waiting:
-                    tail.fall_behind()
+            for waiting in self._followers.values():
+                for follower in waiting:
+                    follower.fall_behind()
             raise
 
     def _tell(self, detail: EventDetail) -> None:
         event = detail.event
         rendered: dict[Render, StreamedEvent] = {}
-        for tail in self._tails.get(event.account_id or 0, ()):
-            if event.kind in tail.kinds:
-                if tail.render not in rendered:
-                    rendered[tail.render] = told(detail, tail.render)
-                tail.push(rendered[tail.render])
+        for follower in self._followers.get(event.account_id or 0, ()):
+            if event.kind in follower.kinds:
+                if follower.render not in rendered:
+                    rendered[follower.render] = told(detail, follower.render)
+                follower.push(rendered[follower.render])
 
 
-def _ring(by_key: Mapping[int, Iterable[News]], key: int | None) -> None:
-    for news in by_key.get(key or 0, ()):
-        news.ring()
+def _ring(by_key: Mapping[int, Iterable[Waiter]], key: int | None) -> None:
+    for waiter in by_key.get(key or 0, ()):
+        waiter.ring()
 
 
-def _leave(by_key: defaultdict[int, set[Any]], key: int, news: News) -> None:
+def _leave(by_key: defaultdict[int, set[Any]], key: int, waiter: Waiter) -> None:
     waiting = by_key[key]
-    waiting.discard(news)
+    waiting.discard(waiter)
     if not waiting:
         del by_key[key]

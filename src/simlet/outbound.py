@@ -80,7 +80,7 @@ _LOCALHOST = re.compile(r"(.+\.)?localhost\.?")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class OutboundPolicy:
     """Where posts may go.
 
     Attributes:
@@ -92,7 +92,7 @@ class Rules:
     ports: frozenset[int] = frozenset({80, 443, 8080, 8443})
 
 
-PUBLIC_ONLY = Rules()
+PUBLIC_ONLY = OutboundPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class AddressRefused(OSError):  # noqa: N818 - a refusal, in the form that a con
         self.reason = reason
 
 
-def refusal_of(ip: str, port: int, rules: Rules) -> str | None:
+def refusal_of(ip: str, port: int, rules: OutboundPolicy) -> str | None:
     """Why a connect to this address is refused, or None when it may be made.
 
     Args:
@@ -171,7 +171,9 @@ def refusal_of(ip: str, port: int, rules: Rules) -> str | None:
     return _special_use(address) or (None if port in rules.ports else "port")
 
 
-def _is_allowed(address: ipaddress.IPv4Address | ipaddress.IPv6Address, rules: Rules) -> bool:
+def _is_allowed(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, rules: OutboundPolicy
+) -> bool:
     return any(address in network for network in rules.allowed)
 
 
@@ -185,7 +187,7 @@ def _special_use(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str 
     return None if address.is_global else "reserved"
 
 
-def check_address(url: str, rules: Rules = PUBLIC_ONLY) -> None:
+def check_address(url: str, rules: OutboundPolicy = PUBLIC_ONLY) -> None:
     """Refuse an address that no callback could ever be posted to, before it is kept.
 
     A name is not resolved here: what it leads to is judged at each connect.
@@ -276,7 +278,7 @@ class Outbound:
 
     def __init__(
         self,
-        rules: Rules = PUBLIC_ONLY,
+        rules: OutboundPolicy = PUBLIC_ONLY,
         *,
         timeout_s: float = 5.0,
         resolver: AbstractResolver | None = None,

@@ -30,7 +30,7 @@ from simlet.gateways.spool import Spool
 from simlet.gateways.supervisor import Supervisor
 from simlet.log import configure_log, get_log
 from simlet.memory import settle_memory
-from simlet.outbound import Outbound, Rules
+from simlet.outbound import Outbound, OutboundPolicy
 from simlet.runtime import Runtime, open_runtime
 from simlet.siblings import (
     ALIVE_EVERY_S,
@@ -48,13 +48,13 @@ from simlet.web.app import App
 from simlet.web.protocol import Connection
 from simlet.web.recordings import recording_url, recording_urls
 from simlet.web.v1.shapes import event_bytes
-from simlet.workers.beat import Beat
-from simlet.workers.callbacks import Posting
+from simlet.workers.callbacks import CallbackWorker
 from simlet.workers.expiry import expiry
 from simlet.workers.figures import counting
 from simlet.workers.health import noting, watching
 from simlet.workers.housekeeping import housekeeping
 from simlet.workers.patience import patience
+from simlet.workers.periodic_task import PeriodicTask
 from simlet.workers.stock_queue import stock_queue
 
 BACKLOG = 4096
@@ -169,7 +169,7 @@ async def _serve_beside(settings: Settings, writer: Path | None) -> None:
             await supervisor.learn()
             web = _web(runtime, supervisor, listener)
             noted = noting(reports, runtime.clock)
-            alive = Beat("alive", say_alive, ALIVE_EVERY_S, runtime.clock)
+            alive = PeriodicTask("alive", say_alive, ALIVE_EVERY_S, runtime.clock)
             for part in (runtime.feed, runtime.reads, noted, drain, web, alive):
                 await part.start()
                 stack.push_async_callback(part.stop)
@@ -206,7 +206,7 @@ def _parts(runtime: Runtime) -> list[Part]:
         stock_queue(runtime),
         patience(runtime),
         counting(runtime),
-        Posting(
+        CallbackWorker(
             runtime,
             outbound,
             lambda rental: recording_url(runtime, rental),
@@ -236,9 +236,9 @@ def _allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, granted))
 
 
-def _rules(settings: Settings) -> Rules:
+def _rules(settings: Settings) -> OutboundPolicy:
     allowed = tuple(ipaddress.ip_network(one) for one in settings.callbacks.private_networks)
-    return Rules(allowed, frozenset(settings.callbacks.ports))
+    return OutboundPolicy(allowed, frozenset(settings.callbacks.ports))
 
 
 def _at(settings: Settings, port: int) -> str:

@@ -11,13 +11,13 @@ from simlet.cli.database import now_ms, write
 from simlet.cli.live import EVERY_S, follow, with_ages
 from simlet.cli.output import Facts
 from simlet.domain.health import GatewayReport, LineReport, Reception
-from simlet.domain.line_health import OutReason, Rules
+from simlet.domain.line_health import OutReason, PoolPolicy
 from simlet.flows.note_reports import GatewayUpdate, SeenLine, note_reports
 from simlet.store import pool
 from simlet.store.sql import Sql, Tx
 from simlet.testing.clock import FakeClock
 
-RULES = Rules(5, 600, 3600, 30)
+RULES = PoolPolicy(5, 600, 3600, 30)
 COLUMNS = {"number": "NUMBER"}
 
 

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from simlet.domain.health import Reception
 from simlet.domain.line_health import (
+    HealthRecord,
+    LineStanding,
     OutReason,
-    Record,
-    Rules,
-    Standing,
+    PoolPolicy,
     day_of,
     is_silent,
     look_after_report,
@@ -17,7 +17,7 @@ from simlet.domain.line_health import (
     must_rest,
 )
 
-RULES = Rules(fails_before_rest=5, rest_s=600, longest_rest_s=3600, grace_s=30)
+RULES = PoolPolicy(fails_before_rest=5, rest_s=600, longest_rest_s=3600, grace_s=30)
 NOW_MS = 1_700_000_000_000
 NOT_READY = [one for one in Reception if one is not Reception.READY]
 
@@ -42,7 +42,7 @@ def test_a_line_that_came_back_from_a_rest_has_one_chance() -> None:
 
 
 def test_a_failing_line_leaves_the_pool_and_rests_longer_each_time() -> None:
-    first = look_at(Standing(fails_in_row=5), RULES, NOW_MS)
+    first = look_at(LineStanding(fails_in_row=5), RULES, NOW_MS)
     assert (first.out, first.rests, first.look_at_ms) == (OutReason.FAILING, 1, NOW_MS + 600_000)
 
     back = look_at(first, RULES, NOW_MS + 600_000)
@@ -55,41 +55,41 @@ def test_a_failing_line_leaves_the_pool_and_rests_longer_each_time() -> None:
 
 @pytest.mark.parametrize("reception", NOT_READY)
 def test_a_rest_does_not_end_in_the_pool_while_the_equipment_says_no(reception: Reception) -> None:
-    resting = Standing(OutReason.FAILING, reception, fails_in_row=5, rests=1, look_at_ms=NOW_MS)
+    resting = LineStanding(OutReason.FAILING, reception, fails_in_row=5, rests=1, look_at_ms=NOW_MS)
     looked = look_at(resting, RULES, NOW_MS)
     assert (looked.out, looked.look_at_ms) == (OutReason.UNHEARD, None)
 
 
 def test_a_message_ends_a_rest_and_the_equipment_has_its_grace_to_agree() -> None:
-    heard = Standing(OutReason.FAILING, Reception.DENIED, fails_in_row=0, rests=0)
+    heard = LineStanding(OutReason.FAILING, Reception.DENIED, fails_in_row=0, rests=0)
     looked = look_at(heard, RULES, NOW_MS)
     assert (looked.out, looked.look_at_ms) == (None, NOW_MS + 30_000)
 
 
 @pytest.mark.parametrize("reception", NOT_READY)
 def test_a_line_that_cannot_receive_leaves_the_pool(reception: Reception) -> None:
-    assert look_at(Standing(None, reception), RULES, NOW_MS).out is OutReason.UNHEARD
+    assert look_at(LineStanding(None, reception), RULES, NOW_MS).out is OutReason.UNHEARD
 
 
 @pytest.mark.parametrize("out", [OutReason.UNHEARD, OutReason.GATEWAY_DOWN])
 def test_a_line_that_can_receive_again_comes_back_without_old_failures(out: OutReason) -> None:
-    looked = look_at(Standing(out, Reception.READY, fails_in_row=7), RULES, NOW_MS)
+    looked = look_at(LineStanding(out, Reception.READY, fails_in_row=7), RULES, NOW_MS)
     assert (looked.out, looked.fails_in_row) == (None, 0)
 
 
 def test_a_line_whose_equipment_tells_nothing_can_receive() -> None:
-    assert look_at(Standing(OutReason.GATEWAY_DOWN), RULES, NOW_MS).out is None
+    assert look_at(LineStanding(OutReason.GATEWAY_DOWN), RULES, NOW_MS).out is None
 
 
 @pytest.mark.parametrize("out", [None, *OutReason])
 def test_no_line_comes_back_while_its_gateway_is_out(out: OutReason | None) -> None:
-    line = Standing(out, Reception.READY, gateway_out=True, look_at_ms=NOW_MS)
+    line = LineStanding(out, Reception.READY, gateway_out=True, look_at_ms=NOW_MS)
     looked = look_at(line, RULES, NOW_MS)
     assert (looked.out, looked.look_at_ms) == (OutReason.GATEWAY_DOWN, None)
 
 
 standings = st.builds(
-    Standing,
+    LineStanding,
     st.sampled_from([None, *OutReason]),
     st.sampled_from([None, *Reception]),
     st.integers(0, 20),
@@ -100,7 +100,7 @@ standings = st.builds(
 
 
 @given(standings)
-def test_looking_comes_to_an_end(line: Standing) -> None:
+def test_looking_comes_to_an_end(line: LineStanding) -> None:
     """Whatever was due, two looks later nothing is due at the same moment any more."""
     for _ in range(2):
         line = look_at(line, RULES, NOW_MS)
@@ -108,35 +108,35 @@ def test_looking_comes_to_an_end(line: Standing) -> None:
 
 
 @given(standings)
-def test_a_line_that_rests_is_looked_at_again(line: Standing) -> None:
+def test_a_line_that_rests_is_looked_at_again(line: LineStanding) -> None:
     looked = look_at(line, RULES, NOW_MS)
     if looked.out is OutReason.FAILING:
         assert looked.look_at_ms is not None
 
 
 def test_a_line_that_stops_receiving_is_looked_at_after_the_grace() -> None:
-    first_ms = look_after_report(Standing(), Reception.SEARCHING, RULES, NOW_MS)
+    first_ms = look_after_report(LineStanding(), Reception.SEARCHING, RULES, NOW_MS)
     assert first_ms == NOW_MS + 30_000
-    line = Standing(None, Reception.SEARCHING, look_at_ms=first_ms)
+    line = LineStanding(None, Reception.SEARCHING, look_at_ms=first_ms)
     later_ms = look_after_report(line, Reception.NO_SIM, RULES, NOW_MS + 20_000)
     assert later_ms == first_ms
     assert look_after_report(line, Reception.READY, RULES, NOW_MS + 20_000) is None
 
 
 def test_only_ready_has_an_unheard_line_looked_at() -> None:
-    line = Standing(OutReason.UNHEARD, Reception.NO_SIM)
+    line = LineStanding(OutReason.UNHEARD, Reception.NO_SIM)
     assert look_after_report(line, Reception.READY, RULES, NOW_MS) == NOW_MS
     assert look_after_report(line, Reception.SEARCHING, RULES, NOW_MS) is None
 
 
 @pytest.mark.parametrize("reception", list(Reception))
 def test_a_report_does_not_shorten_a_rest(reception: Reception) -> None:
-    line = Standing(OutReason.FAILING, Reception.READY, 5, 1, look_at_ms=NOW_MS + 600_000)
+    line = LineStanding(OutReason.FAILING, Reception.READY, 5, 1, look_at_ms=NOW_MS + 600_000)
     assert look_after_report(line, reception, RULES, NOW_MS) == NOW_MS + 600_000
 
 
 def test_a_report_does_not_undo_that_a_failing_line_is_to_be_looked_at() -> None:
-    line = Standing(None, Reception.READY, fails_in_row=5, look_at_ms=NOW_MS)
+    line = LineStanding(None, Reception.READY, fails_in_row=5, look_at_ms=NOW_MS)
     assert look_after_report(line, Reception.READY, RULES, NOW_MS) == NOW_MS
 
 
@@ -147,19 +147,19 @@ def test_days_begin_at_midnight_in_vietnam() -> None:
 
 
 def test_messages_of_a_day_are_counted_and_a_new_day_begins_at_none() -> None:
-    one = Record().after_message(NOW_MS).after_message(NOW_MS + 1)
+    one = HealthRecord().after_message(NOW_MS).after_message(NOW_MS + 1)
     assert (one.messages_today, one.heard_at_ms) == (2, NOW_MS + 1)
     assert one.after_message(NOW_MS + 86_400_000).messages_today == 1
 
 
 def test_a_message_of_an_earlier_day_counts_for_no_other_day() -> None:
-    one = Record().after_message(NOW_MS).after_message(NOW_MS - 86_400_000)
+    one = HealthRecord().after_message(NOW_MS).after_message(NOW_MS - 86_400_000)
     assert (one.messages_today, one.heard_at_ms) == (1, NOW_MS)
     assert one.day == day_of(NOW_MS)
 
 
 def test_a_message_forgives_what_failed_and_not_what_it_cost() -> None:
-    one = Record(rests=2).after_failure(470).after_failure(30)
+    one = HealthRecord(rests=2).after_failure(470).after_failure(30)
     assert (one.fails_in_row, one.released_dong) == (2, 500)
     heard = one.after_message(NOW_MS)
     assert (heard.fails_in_row, heard.rests, heard.released_dong) == (0, 0, 500)

@@ -13,7 +13,7 @@ from simlet.domain.matching import (
     sender_keys,
 )
 from simlet.domain.rental import Rental, RentalState
-from simlet.domain.service import Rules
+from simlet.domain.service import MatchRules
 
 RENTAL = Rental(
     id=1,
@@ -30,16 +30,16 @@ RENTAL = Rental(
     again=False,
     listening=True,
 )
-BY_BOTH = Rules(senders=("Yahoo",), texts=("code",))
-BY_SENDER = Rules(senders=("Yahoo",))
-BY_TEXT = Rules(texts=("code",))
-BY_NOTHING = Rules(catch_all=True)
-STRANGE = Rules(senders=("Zalo",), texts=("Zalo",))
+BY_BOTH = MatchRules(senders=("Yahoo",), texts=("code",))
+BY_SENDER = MatchRules(senders=("Yahoo",))
+BY_TEXT = MatchRules(texts=("code",))
+BY_NOTHING = MatchRules(catch_all=True)
+STRANGE = MatchRules(senders=("Zalo",), texts=("Zalo",))
 SENDER, TEXT = "Yahoo", "Your code is 123456"
 
 
 def candidate(
-    rental_id: int, rules: Rules = BY_SENDER, state: RentalState = RentalState.WAITING
+    rental_id: int, rules: MatchRules = BY_SENDER, state: RentalState = RentalState.WAITING
 ) -> Candidate:
     return Candidate(RENTAL._replace(id=rental_id, state=state), rules)
 
@@ -58,7 +58,7 @@ def test_the_narrower_the_rule_the_higher_it_counts() -> None:
 
 @pytest.mark.parametrize("turn", list(permutations([BY_NOTHING, BY_TEXT, BY_SENDER, BY_BOTH], 2)))
 def test_the_narrowest_rule_wins_whatever_the_order_of_the_rentals(
-    turn: tuple[Rules, Rules],
+    turn: tuple[MatchRules, MatchRules],
 ) -> None:
     narrower = max(turn, key=lambda rules: narrowness(rules, SENDER, TEXT))
     for ids in ((1, 2), (2, 1)):
@@ -75,13 +75,13 @@ def test_a_narrow_rule_wins_even_with_its_code_already_there() -> None:
 
 
 def test_a_catch_all_that_also_fits_by_sender_counts_as_narrow() -> None:
-    both = Rules(senders=("Yahoo",), catch_all=True)
+    both = MatchRules(senders=("Yahoo",), catch_all=True)
     assert narrowness(both, SENDER, TEXT) == narrowness(BY_SENDER, SENDER, TEXT)
     assert narrowness(both, "Zalo", TEXT) == narrowness(BY_NOTHING, "Zalo", TEXT)
 
 
 def test_one_of_several_senders_or_texts_is_enough() -> None:
-    rules = Rules(senders=("Zalo", "Yahoo"), texts=("nothing", "code"))
+    rules = MatchRules(senders=("Zalo", "Yahoo"), texts=("nothing", "code"))
     assert narrowness(rules, SENDER, TEXT) == narrowness(BY_BOTH, SENDER, TEXT)
 
 
@@ -98,7 +98,7 @@ def test_a_sender_is_known_in_any_case_and_without_outer_blanks(spelled: str) ->
 
 @pytest.mark.parametrize("spelled", ["0912345678", "84912345678", "+84912345678", "0912 345 678"])
 def test_a_sender_that_is_a_number_is_known_in_any_spelling(spelled: str) -> None:
-    assert narrowness(Rules(senders=("+84912345678",)), spelled, TEXT) != NO_FIT
+    assert narrowness(MatchRules(senders=("+84912345678",)), spelled, TEXT) != NO_FIT
 
 
 @pytest.mark.parametrize("other", ["Yahoo2", "Yah", "", "ahoo"])
@@ -107,7 +107,7 @@ def test_a_sender_that_is_only_like_it_does_not_fit(other: str) -> None:
 
 
 def test_a_text_pattern_is_found_anywhere_and_in_any_case() -> None:
-    assert narrowness(Rules(texts=(r"CODE IS \d+",)), "x", TEXT) != NO_FIT
+    assert narrowness(MatchRules(texts=(r"CODE IS \d+",)), "x", TEXT) != NO_FIT
 
 
 def test_one_that_waits_comes_before_one_that_has_its_code() -> None:
@@ -177,7 +177,7 @@ def tenant(
     account_id: int,
     began_ms: int,
     ends_ms: int,
-    rules: Rules = BY_SENDER,
+    rules: MatchRules = BY_SENDER,
     state: RentalState = RentalState.WAITING,
 ) -> Candidate:
     rental = RENTAL._replace(
@@ -225,7 +225,7 @@ NAMES = st.text(st.sampled_from('aAbB"\\ \x00Đđ\ud800+84 0912345678'), max_siz
 def test_a_key_is_among_the_keys_just_where_its_sender_is_among_the_senders(
     senders: list[str], sender: str
 ) -> None:
-    fits = narrowness(Rules(senders=tuple(senders)), sender, "") != NO_FIT
+    fits = narrowness(MatchRules(senders=tuple(senders)), sender, "") != NO_FIT
     assert (sender_key(sender) in sender_keys(senders)) is fits
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from simlet.domain.principal import Tier
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 
 PRICES = Prices(member_dong=900, dealer_dong=700, distributor_dong=500)
 CLOSED = [Category.FINANCE, Category.GOVERNMENT_IDENTITY, Category.HEALTH, Category.CRYPTO]
@@ -10,7 +10,9 @@ CLOSED = [Category.FINANCE, Category.GOVERNMENT_IDENTITY, Category.HEALTH, Categ
 def service(
     category: Category = Category.GENERAL, *, paused: bool = False, opened: bool = False
 ) -> Service:
-    return Service(4, "01", "Yahoo", PRICES, 300, Rules(catch_all=True), category, paused, opened)
+    return Service(
+        4, "01", "Yahoo", PRICES, 300, MatchRules(catch_all=True), category, paused, opened
+    )
 
 
 @pytest.mark.parametrize(

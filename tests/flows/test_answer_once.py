@@ -5,7 +5,7 @@ import pytest
 
 from simlet.domain import errors
 from simlet.domain.errors import Refused
-from simlet.flows.answer_once import KEPT_FOR_MS, Kept, answer_once, keep_refusal
+from simlet.flows.answer_once import KEPT_FOR_MS, GivenAnswer, answer_once, keep_refusal
 from simlet.flows.forget_old import forget_old
 from simlet.flows.hold import Rented
 from simlet.flows.rent_number import RentRequest, rent_number
@@ -19,20 +19,20 @@ ELSE = b"a hash of something else........"
 _CREDIT = Sql("UPDATE accounts SET available_dong = available_dong + 1 WHERE id = :id")
 
 
-def renting(world: World, dealer: Dealer, service_id: int = 4) -> Callable[[Tx], Kept]:
+def renting(world: World, dealer: Dealer, service_id: int = 4) -> Callable[[Tx], GivenAnswer]:
     """A request that rents, and answers with the number of its rental."""
     request = RentRequest(dealer.id, service_id)
 
-    def run(tx: Tx) -> Kept:
+    def run(tx: Tx) -> GivenAnswer:
         rented: Rented = rent_number(tx, request, world.clock.now_ms(), world.runtime.chance)
-        return Kept(201, b"%d" % rented.rental.id)
+        return GivenAnswer(201, b"%d" % rented.rental.id)
 
     return run
 
 
 async def ask(
     world: World, dealer: Dealer, key: str, asked: bytes = ASKED, service_id: int = 4
-) -> Kept:
+) -> GivenAnswer:
     run = renting(world, dealer, service_id)
     return await world.db.write(answer_once, dealer.id, key, asked, world.clock.now_ms(), run)
 
@@ -55,8 +55,8 @@ async def test_a_repeated_request_gets_its_first_answer_and_does_nothing(world: 
     first = await ask(world, dealer, "key-1")
     again = await ask(world, dealer, "key-1")
 
-    assert first == Kept(201, first.body, replayed=False)
-    assert again == Kept(201, first.body, replayed=True)
+    assert first == GivenAnswer(201, first.body, replayed=False)
+    assert again == GivenAnswer(201, first.body, replayed=True)
     assert await count(world, "rentals") == 1
 
 
@@ -100,7 +100,7 @@ async def test_what_is_refused_leaves_its_key_free(world: World) -> None:
 async def test_a_fault_leaves_its_key_free(world: World) -> None:
     dealer = await shop(world)
 
-    def fail(tx: Tx) -> Kept:
+    def fail(tx: Tx) -> GivenAnswer:
         tx.run(_CREDIT, id=dealer.id)
         raise ArithmeticError
 
@@ -115,13 +115,13 @@ async def test_a_fault_leaves_its_key_free(world: World) -> None:
 async def test_a_refusal_that_is_kept_is_given_again(world: World) -> None:
     dealer = await shop(world, lines=0)
     now_ms = world.clock.now_ms()
-    refusal = Kept(409, b"out of stock")
+    refusal = GivenAnswer(409, b"out of stock")
 
     kept = await world.db.write(keep_refusal, dealer.id, "key-1", ASKED, refusal, now_ms)
     await world.lines("0967000001")
 
     assert kept == refusal
-    assert await ask(world, dealer, "key-1") == Kept(409, b"out of stock", replayed=True)
+    assert await ask(world, dealer, "key-1") == GivenAnswer(409, b"out of stock", replayed=True)
     assert await count(world, "rentals") == 0
 
 
@@ -129,11 +129,11 @@ async def test_a_refusal_gives_way_to_what_was_kept_meanwhile(world: World) -> N
     dealer = await shop(world)
     first = await ask(world, dealer, "key-1")
     now_ms = world.clock.now_ms()
-    refusal = Kept(409, b"out of stock")
+    refusal = GivenAnswer(409, b"out of stock")
 
     kept = await world.db.write(keep_refusal, dealer.id, "key-1", ASKED, refusal, now_ms)
 
-    assert kept == Kept(201, first.body, replayed=True)
+    assert kept == GivenAnswer(201, first.body, replayed=True)
     with pytest.raises(Refused) as refused:
         await world.db.write(keep_refusal, dealer.id, "key-1", ELSE, refusal, now_ms)
     assert refused.value.refusal is errors.IDEMPOTENCY_KEY_REUSED
@@ -175,7 +175,7 @@ async def test_of_one_key_with_two_requests_at_once_one_is_answered(world: World
 
     refused = [one for one in outcomes if isinstance(one, Refused)]
     assert [one.refusal for one in refused] == [errors.IDEMPOTENCY_KEY_REUSED] * 4
-    assert len({one.body for one in outcomes if isinstance(one, Kept)}) == 1
+    assert len({one.body for one in outcomes if isinstance(one, GivenAnswer)}) == 1
 
 
 async def test_keys_count_for_a_day_however_short_texts_are_kept(world: World) -> None:
@@ -185,7 +185,7 @@ async def test_keys_count_for_a_day_however_short_texts_are_kept(world: World) -
 
     await world.db.write(forget_old, world.clock.now_ms(), 1, 100)
 
-    assert await ask(world, dealer, "key-1") == Kept(201, first.body, replayed=True)
+    assert await ask(world, dealer, "key-1") == GivenAnswer(201, first.body, replayed=True)
     assert await count(world, "rentals") == 1
 
 

@@ -85,7 +85,9 @@ async def test_a_glance_sees_what_a_read_sees(world: World) -> None:
     dealer = await world.dealer()
     token_hash = hash_secret(dealer.token)
 
-    assert await world.db.glance(browse.account_of_token, token_hash) == await world.account(dealer)
+    assert await world.db.quick_read(browse.account_of_token, token_hash) == await world.account(
+        dealer
+    )
 
 
 # -------------------------------------------------------------------------------------- a rental

@@ -6,10 +6,10 @@ from simlet.domain.events import EventKind
 from simlet.domain.inbound import Inbound, MessageKind, Part
 from simlet.domain.phone import parse_number
 from simlet.domain.rental import Rental, RentalState
+from simlet.flows.describe_event import describe_event
 from simlet.flows.give_up_parts import give_up_parts
 from simlet.flows.receive_message import receive_message
 from simlet.flows.show_rental import rental_messages
-from simlet.flows.tell_event import tell_event
 from simlet.store.details import MessageDetail
 from simlet.testing.world import Dealer, World
 
@@ -185,7 +185,7 @@ async def told(world: World, dealer: Dealer, rental: Rental) -> list[MessageDeta
     """The messages of a rental, as they are listed and as the event log tells them."""
     listed = await world.db.read(rental_messages, dealer.id, rental.id)
     kept = [one for one in await world.events() if one.kind is EventKind.MESSAGE_KEPT]
-    return [*listed, *[(await world.db.read(tell_event, one)).message for one in kept]]
+    return [*listed, *[(await world.db.read(describe_event, one)).message for one in kept]]
 
 
 async def test_a_code_that_the_cancel_overtook_is_not_told(world: World) -> None:

@@ -9,7 +9,7 @@ from flows.changing_endpoints import SECRET, URL, change, refusal, show
 from simlet.domain.endpoint import MOST_ACTIVE, BodyFormat, EndpointState
 from simlet.domain.errors import CALLBACK_IS_DISABLED, CALLBACK_LIMIT, CALLBACK_UNKNOWN, INVALID
 from simlet.flows.manage_endpoints import (
-    EndpointWish,
+    EndpointSpec,
     add_endpoint,
     endpoint_for_url,
     find_between,
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_an_endpoint_is_shown_as_it_was_added(world: World) -> None:
     dealer = await world.dealer()
-    wish = EndpointWish(URL, ("rental.received",), BodyFormat.V1, "https://b.example/")
+    wish = EndpointSpec(URL, ("rental.received",), BodyFormat.V1, "https://b.example/")
     made = await world.db.write(add_endpoint, dealer.id, wish, SECRET, world.clock.now_ms())
 
     assert await show(world, dealer, made.id) == made

@@ -6,7 +6,7 @@ import pytest
 from simlet.domain import errors
 from simlet.domain.errors import Refused
 from simlet.domain.events import EventKind
-from simlet.domain.service import Category, Prices, Rules, Service, Terms
+from simlet.domain.service import Category, MatchRules, Prices, Service, Terms
 from simlet.flows import browse
 from simlet.flows.manage_services import (
     MAX_EXTENSIONS,
@@ -31,7 +31,9 @@ SERVICE = Service(
     name="Yahoo",
     prices=Prices(900, 700, 500),
     waiting_s=300,
-    rules=Rules(("Yahoo", "+84912345678"), (r"code \d+",), catch_all=False, code_pattern=r"\d{4}"),
+    rules=MatchRules(
+        ("Yahoo", "+84912345678"), (r"code \d+",), catch_all=False, code_pattern=r"\d{4}"
+    ),
     category=Category.GENERAL,
     paused=False,
     opened=False,
@@ -85,9 +87,9 @@ async def test_an_id_is_given_once_over_all_stores(world: World) -> None:
         ("price", {"prices": Prices(900, 700, MAX_PRICE_DONG + 1)}),
         ("seconds", {"waiting_s": 0}),
         ("seconds", {"waiting_s": MAX_WAITING_S + 1}),
-        ("rules", {"rules": Rules()}),
-        ("sender", {"rules": Rules(senders=(" ",))}),
-        ("sender", {"rules": Rules(senders=("x" * 65,))}),
+        ("rules", {"rules": MatchRules()}),
+        ("sender", {"rules": MatchRules(senders=(" ",))}),
+        ("sender", {"rules": MatchRules(senders=("x" * 65,))}),
     ],
 )
 async def test_a_service_with_a_wrong_field_is_refused(
@@ -101,17 +103,17 @@ async def test_a_service_with_a_wrong_field_is_refused(
 @pytest.mark.parametrize(
     "rules",
     [
-        Rules(texts=("(",)),
-        Rules(texts=("good", r"(a)\1")),
-        Rules(texts=("",)),
-        Rules(catch_all=True, code_pattern="("),
-        Rules(catch_all=True, code_pattern=r"(\d)(\d)"),
-        Rules(catch_all=True, code_pattern=r"\d*"),
+        MatchRules(texts=("(",)),
+        MatchRules(texts=("good", r"(a)\1")),
+        MatchRules(texts=("",)),
+        MatchRules(catch_all=True, code_pattern="("),
+        MatchRules(catch_all=True, code_pattern=r"(\d)(\d)"),
+        MatchRules(catch_all=True, code_pattern=r"\d*"),
     ],
     ids=str,
 )
 async def test_a_pattern_that_is_not_usable_is_refused_when_it_is_set(
-    world: World, rules: Rules
+    world: World, rules: MatchRules
 ) -> None:
     assert (await refusal_of(world, rules=rules)).refusal is errors.PATTERN_REFUSED
 

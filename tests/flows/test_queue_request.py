@@ -8,6 +8,7 @@ from simlet.domain.events import EventKind
 from simlet.domain.extras import Extras
 from simlet.domain.request import LineRequest, RequestState, Wanted
 from simlet.flows.cancel_request import cancel_request
+from simlet.flows.describe_event import describe_event
 from simlet.flows.hold import Order, Rented
 from simlet.flows.manage_services import pause_service
 from simlet.flows.queue_request import RentRequest, rent_or_queue
@@ -17,7 +18,6 @@ from simlet.flows.show_requests import (
     requests_ahead,
     show_request,
 )
-from simlet.flows.tell_event import tell_event
 from simlet.store.requests import queue_of
 from simlet.testing.world import Dealer, World
 
@@ -324,7 +324,7 @@ async def test_events_of_a_request_tell_it_as_it_was(world: World) -> None:
     await world.cancel(dealer, filled.rental_id or 0)
 
     told = [
-        await world.db.read(tell_event, event)
+        await world.db.read(describe_event, event)
         for event in await world.events()
         if event.kind.value.startswith("request.")
     ]

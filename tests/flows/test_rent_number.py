@@ -8,7 +8,7 @@ from simlet.domain.events import EventKind
 from simlet.domain.extras import Extras
 from simlet.domain.principal import Tier
 from simlet.domain.rental import RentalState
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.flows.manage_services import add_service
 from simlet.flows.rent_number import RentRequest, rent_number
 from simlet.flows.show_rental import show_rental
@@ -67,7 +67,7 @@ async def test_renting_is_told_by_one_event_without_the_number(world: World) -> 
 )
 async def test_each_tier_pays_its_own_price(world: World, tier: Tier, price_dong: int) -> None:
     service = Service(
-        4, "01", "Yahoo", Prices(900, 700, 500), 300, Rules(catch_all=True), Category.GENERAL,
+        4, "01", "Yahoo", Prices(900, 700, 500), 300, MatchRules(catch_all=True), Category.GENERAL,
         paused=False, opened=False,
     )  # fmt: skip
     await world.db.write(add_service, service, world.clock.now_ms())
@@ -106,7 +106,7 @@ async def test_the_highest_price_itself_is_agreed_to_and_is_of_the_accounts_tier
     world: World,
 ) -> None:
     service = Service(
-        4, "01", "Yahoo", Prices(900, 470, 100), 60, Rules(("Yahoo",)), Category.GENERAL,
+        4, "01", "Yahoo", Prices(900, 470, 100), 60, MatchRules(("Yahoo",)), Category.GENERAL,
         paused=False, opened=False,
     )  # fmt: skip
     await world.db.write(add_service, service, world.clock.now_ms())

@@ -15,7 +15,7 @@ from simlet.config import Settings, SpoolSettings
 from simlet.domain.inbound import Inbound, MessageKind, Quarantine
 from simlet.flows.receive_message import Receipt, receive_message
 from simlet.gateways import delivery
-from simlet.gateways.contract import Deliver, Fate
+from simlet.gateways.contract import Deliver, Result
 from simlet.gateways.delivery import Drain, deliver_for
 from simlet.gateways.spool import Spool
 from simlet.store.database import Database
@@ -25,7 +25,12 @@ from simlet.testing.world import World
 NUMBER = "+84967000001"
 LIMIT_BYTES = 1_000_000
 PATIENCE_S = 20.0
-KEPT, FAILED, REFUSED, DUPLICATE = Fate.KEPT, Fate.FAILED, Fate.REFUSED, Fate.DUPLICATE
+KEPT, FAILED, REFUSED, DUPLICATE = (
+    Result.KEPT,
+    Result.FAILED,
+    Result.REFUSED,
+    Result.DUPLICATE,
+)
 
 
 def sms(text: str, to: str = NUMBER, sent_at_ms: int | None = None, **others: Any) -> Inbound:
@@ -93,7 +98,7 @@ class Post:
     gateway_id: int
     _deliver: Deliver
 
-    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
+    async def deliver(self, many: Sequence[Inbound]) -> list[Result]:
         return await self._deliver(many)
 
     @property

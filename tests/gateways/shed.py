@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from simlet.domain.inbound import Inbound, MessageKind
-from simlet.gateways.contract import DriverKind, HttpAnswer, HttpRequest, Tools
+from simlet.gateways.contract import DriverContext, DriverKind, HttpAnswer, HttpRequest
 from simlet.gateways.registry import KINDS
 from simlet.gateways.supervisor import LOOK_AGAIN_S, Supervisor
 from simlet.testing.world import World
@@ -39,14 +39,14 @@ class Equipment:
     """
 
     run_once: Run
-    tools: Tools
+    context: DriverContext
     began: asyncio.Event
     runs_s: list[float] = field(default_factory=list)
     stopped: bool = False
     answer_once: Run = nothing
 
     async def run(self) -> None:
-        self.runs_s.append(self.tools.clock.monotonic_s())
+        self.runs_s.append(self.context.clock.monotonic_s())
         self.began.set()
         try:
             await self.run_once(self)
@@ -58,7 +58,7 @@ class Equipment:
         if request.route == "hang":
             await asyncio.Event().wait()
         await self.answer_once(self)
-        return HttpAnswer(200, self.tools.gateway.encode())
+        return HttpAnswer(200, self.context.gateway.encode())
 
 
 @dataclass
@@ -75,8 +75,8 @@ class Shed:
 
         began = self.began[name] = asyncio.Event()
 
-        def make(tools: Tools) -> Equipment:
-            self.made[name] = Equipment(run, tools, began)
+        def make(context: DriverContext) -> Equipment:
+            self.made[name] = Equipment(run, context, began)
             return self.made[name]
 
         self.monkeypatch.setitem(KINDS, name, DriverKind(name, "A test's.", (), "", make))

@@ -75,10 +75,10 @@ async def test_messages_under_way_are_bounded_and_those_of_another_gateway_go_on
 
     post.moody.open.set()
     assert await other == [KEPT]
-    fates = await asyncio.gather(*flood)
-    assert fates[0] == [KEPT] * IN_FLIGHT
-    assert fates[1] == fates[2] == [DUPLICATE] * IN_FLIGHT
-    assert fates[3] == [KEPT]
+    results = await asyncio.gather(*flood)
+    assert results[0] == [KEPT] * IN_FLIGHT
+    assert results[1] == results[2] == [DUPLICATE] * IN_FLIGHT
+    assert results[3] == [KEPT]
 
 
 async def test_more_messages_than_may_be_under_way_are_kept_in_order(post: Post) -> None:
@@ -104,7 +104,7 @@ async def test_whoever_is_cancelled_while_waiting_leaves_its_room_to_others(post
 
 
 async def test_whoever_is_cancelled_when_it_has_room_already_gives_it_back() -> None:
-    room = delivery._Room(2)
+    room = delivery._Capacity(2)
     await room.take(2)
     gone = asyncio.create_task(room.take(2))
     next_one = asyncio.create_task(room.take(2))
@@ -118,7 +118,7 @@ async def test_whoever_is_cancelled_when_it_has_room_already_gives_it_back() -> 
 
 
 async def test_whoever_waits_behind_one_that_is_cancelled_goes_on() -> None:
-    room = delivery._Room(2)
+    room = delivery._Capacity(2)
     await room.take(1)
     gone = asyncio.create_task(room.take(2))
     next_one = asyncio.create_task(room.take(1))

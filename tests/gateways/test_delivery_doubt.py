@@ -64,10 +64,10 @@ async def test_what_the_spool_has_is_kept_although_it_cannot_be_written_again(
         waiting = asyncio.create_task(post.deliver([sms(one, source_id=None) for one in texts]))
         await post.moody.began.wait()
         post.break_down()
-        fates = await waiting
-        room = fates.count(KEPT)
+        results = await waiting
+        room = results.count(KEPT)
         assert 0 < room < 9
-        assert fates == [KEPT] * room + [FAILED] * (9 - room)
+        assert results == [KEPT] * room + [FAILED] * (9 - room)
         post.moody.fault = None
         post.moody.open.set()
         await post.drained()

@@ -69,9 +69,9 @@ async def test_pauses_grow_while_the_database_is_down(post: Post) -> None:
 async def test_a_full_spool_fails_what_does_not_fit(world: World, tmp_path: Path) -> None:
     async with posted(world, tmp_path / "spool", limit_bytes=700) as post:
         post.break_down()
-        fates = await post.deliver([sms(f"{one}") for one in range(9)])
-        room = fates.count(KEPT)
-        assert fates == [KEPT] * room + [FAILED] * (9 - room)
+        results = await post.deliver([sms(f"{one}") for one in range(9)])
+        room = results.count(KEPT)
+        assert results == [KEPT] * room + [FAILED] * (9 - room)
         assert 0 < room < 9
         assert await post.deliver([sms("more")]) == [FAILED]
         post.moody.fault = None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from logged import log_as_it_was
 from simlet.gateways.contract import DriverKind, HttpRequest
 from simlet.gateways.registry import KINDS
-from simlet.testing.driver_kit import LAWS, Case, Law, Office, UnderTest
+from simlet.testing.driver_kit import LAWS, Case, FakeSupervisor, Law, UnderTest
 
 FOLDER = Path(__file__).parent / "drivers"
 
@@ -113,9 +113,9 @@ def requests() -> st.SearchStrategy[HttpRequest]:
 async def test_a_stranger_is_refused_and_hands_over_nothing(
     name: str, request: HttpRequest
 ) -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     kind = UNDER_TESTS[name].kind
-    driver = kind.make(office.tools(kind, UNDER_TESTS[name].settings))
+    driver = kind.make(supervisor.context(kind, UNDER_TESTS[name].settings))
     answer = await driver.answer(request)
     assert 400 <= answer.status < 500
-    assert office.handed_over == []
+    assert supervisor.handed_over == []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simlet.domain.errors import Refused
-from simlet.gateways.contract import Fate
+from simlet.gateways.contract import Result
 from simlet.gateways.posted import (
     RFC3339,
     UNIX_MS,
@@ -81,18 +81,24 @@ def test_numbers_stand_behind_their_ports_however_they_are_parted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fates", "one"),
+    ("results", "one"),
     [
-        ([Fate.KEPT, Fate.FAILED, Fate.REFUSED], Fate.FAILED),
-        ([Fate.DUPLICATE, Fate.REFUSED, Fate.KEPT], Fate.REFUSED),
-        ([Fate.DUPLICATE, Fate.KEPT], Fate.KEPT),
-        ([Fate.DUPLICATE], Fate.DUPLICATE),
+        (
+            [Result.KEPT, Result.FAILED, Result.REFUSED],
+            Result.FAILED,
+        ),
+        (
+            [Result.DUPLICATE, Result.REFUSED, Result.KEPT],
+            Result.REFUSED,
+        ),
+        ([Result.DUPLICATE, Result.KEPT], Result.KEPT),
+        ([Result.DUPLICATE], Result.DUPLICATE),
     ],
 )
 def test_one_answer_for_several_messages_asks_for_all_while_one_is_missing(
-    fates: list[Fate], one: Fate
+    results: list[Result], one: Result
 ) -> None:
-    assert worst(fates) is one
+    assert worst(results) is one
 
 
 def test_json_has_to_be_utf_8_and_may_begin_with_its_mark() -> None:

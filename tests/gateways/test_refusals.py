@@ -7,7 +7,7 @@ from gateways.shed import supervised
 from simlet.flows.manage_gateways import add_gateway
 from simlet.gateways.contract import HttpRequest, Value
 from simlet.gateways.registry import KINDS
-from simlet.testing.driver_kit import SECRET, Office
+from simlet.testing.driver_kit import SECRET, FakeSupervisor
 from simlet.testing.world import World
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ BEARER = {"authorization": f"Bearer {SECRET}"}
 async def test_each_refusal_says_why_and_nothing_of_what_came(
     kind: str, route: str, settings: dict[str, Value], headers: dict[str, str], body: bytes
 ) -> None:
-    driver = KINDS[kind].make(Office().tools(KINDS[kind], settings))
+    driver = KINDS[kind].make(FakeSupervisor().context(KINDS[kind], settings))
     answer = await driver.answer(HttpRequest("POST", route, headers, body))
     assert 400 <= answer.status < 500
     assert answer.reason

@@ -3,12 +3,12 @@ from random import Random
 import pytest
 
 from simlet.domain.errors import INVALID, Refused
-from simlet.gateways.contract import Driver, DriverKind, Setting, Settings, Tools, Value
+from simlet.gateways.contract import Driver, DriverContext, DriverKind, Setting, Settings, Value
 from simlet.gateways.registry import KINDS
 from simlet.gateways.settings import MAX_TEXT_CHARS, REDACTED, check_settings, redacted
 
 
-def _make(_: Tools) -> Driver:
+def _make(_: DriverContext) -> Driver:
     raise NotImplementedError
 
 

@@ -19,7 +19,7 @@ from gateways.shed import (
     sms,
     supervised,
 )
-from simlet.gateways.contract import DriverKind, Fate, HttpAnswer, Tools
+from simlet.gateways.contract import DriverContext, DriverKind, HttpAnswer, Result
 from simlet.gateways.registry import KINDS
 from simlet.gateways.supervisor import Supervisor
 
@@ -71,11 +71,11 @@ async def test_a_driver_that_has_nothing_to_run_is_not_started_again(shed: Shed)
 
 
 async def test_a_driver_that_hangs_holds_up_no_other(shed: Shed) -> None:
-    fates: list[Fate] = []
+    results: list[Result] = []
     delivered = asyncio.Event()
 
     async def deliver(equipment: Equipment) -> None:
-        fates.extend(await equipment.tools.deliver([sms("one"), sms("two")]))
+        results.extend(await equipment.context.deliver([sms("one"), sms("two")]))
         delivered.set()
 
     await shed.gateway("a-hanging", hang)
@@ -87,14 +87,14 @@ async def test_a_driver_that_hangs_holds_up_no_other(shed: Shed) -> None:
         await asyncio.wait_for(delivered.wait(), PATIENCE_S)
         answer = await asyncio.wait_for(supervisor.answer("b-working", REQUEST), PATIENCE_S)
         hanging.cancel()
-    assert fates == [Fate.KEPT, Fate.KEPT]
+    assert results == [Result.KEPT, Result.KEPT]
     assert answer == HttpAnswer(200, b"b-working")
 
 
 async def test_a_gateway_that_cannot_be_made_holds_up_no_other(
     shed: Shed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail_to_make(_: Tools) -> Equipment:
+    def fail_to_make(_: DriverContext) -> Equipment:
         raise BrokenError
 
     kind = DriverKind("unmade", "A test's.", (), "", fail_to_make)

@@ -63,7 +63,7 @@ async def test_a_gateway_that_was_changed_is_started_again_as_it_is_now(
         after = await shed.running("one")
 
     assert before.stopped
-    assert (after is before, after.tools.secret_hash) == (False, hashed)
+    assert (after is before, after.context.secret_hash) == (False, hashed)
     assert shed.made["other"] is other
 
 
@@ -117,7 +117,7 @@ async def test_a_process_without_drivers_of_its_own_follows_within_a_second(
 
     world.clock.advance(LOOK_AGAIN_S)
     await supervisor.answer("one", REQUEST)
-    rotated = shed.made["one"].tools.secret_hash
+    rotated = shed.made["one"].context.secret_hash
     await remove(world, "one")
     world.clock.advance(LOOK_AGAIN_S)
 
@@ -135,7 +135,7 @@ async def test_while_the_database_does_not_answer_such_a_process_goes_on_as_befo
     async def fail_to_look(*_: object) -> None:
         raise DatabaseFault("no disk")
 
-    monkeypatch.setattr(type(world.db.engine), "glance", fail_to_look)
+    monkeypatch.setattr(type(world.db.engine), "quick_read", fail_to_look)
     world.clock.advance(LOOK_AGAIN_S)
     answer = await supervisor.answer("one", REQUEST)
 

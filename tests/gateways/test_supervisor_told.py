@@ -85,7 +85,7 @@ async def test_what_a_driver_reports_is_heard_as_its_gateways(shed: Shed) -> Non
 
     supervisor = Supervisor(shed.world.runtime, report_of=report_of)
     await supervisor.start()
-    (await shed.running("one")).tools.report(GatewayReport(up=True))
+    (await shed.running("one")).context.report(GatewayReport(up=True))
     await supervisor.stop()
     assert heard == [("one", GatewayReport(up=True))]
 

@@ -8,7 +8,7 @@ import pytest
 from gateways.shed import PATIENCE_S, Equipment, Shed, hang, sms, supervised
 from simlet.domain.health import LineReport, Reception
 from simlet.domain.inbound import Inbound
-from simlet.gateways.contract import Expected, Fate
+from simlet.gateways.contract import Expected, Result
 from simlet.gateways.delivery import IN_FLIGHT
 from simlet.gateways.supervisor import EXPECTED_TICK_S
 from watching import report
@@ -16,12 +16,12 @@ from watching import report
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_is_handed_over_is_kept_in_order_each_with_its_fate(shed: Shed) -> None:
+async def test_what_is_handed_over_is_kept_in_order_each_with_its_result(shed: Shed) -> None:
     gateway_id = await shed.gateway("gate", hang)
     too_late_ms = 2**80  # no database has room for it
     async with supervised(shed.world):
         gate = await shed.running("gate")
-        fates = await gate.tools.deliver(
+        results = await gate.context.deliver(
             [
                 sms("one", source_id="1"),
                 sms("bad", sent_at_ms=too_late_ms),
@@ -29,7 +29,12 @@ async def test_what_is_handed_over_is_kept_in_order_each_with_its_fate(shed: She
                 sms("one", source_id="1"),
             ]
         )
-    assert fates == [Fate.KEPT, Fate.FAILED, Fate.KEPT, Fate.DUPLICATE]
+    assert results == [
+        Result.KEPT,
+        Result.FAILED,
+        Result.KEPT,
+        Result.DUPLICATE,
+    ]
     rows = await shed.world.rows("SELECT gateway_id, body FROM messages ORDER BY id")
     assert [tuple(row) for row in rows] == [(gateway_id, "one"), (gateway_id, "two")]
 
@@ -47,7 +52,7 @@ async def test_a_driver_that_floods_holds_up_no_other(shed: Shed) -> None:
     async def deliver_after(equipment: Equipment) -> None:
         await shed.running("a-flooding")
         await asyncio.sleep(0)
-        await equipment.tools.deliver([sms("mine")])
+        await equipment.context.deliver([sms("mine")])
         kept.set()
 
     await shed.gateway("a-flooding", flood)
@@ -62,7 +67,7 @@ async def test_a_driver_that_floods_holds_up_no_other(shed: Shed) -> None:
 
 
 async def _hand_over(equipment: Equipment, many: list[Inbound]) -> None:
-    await equipment.tools.deliver(many)
+    await equipment.context.deliver(many)
 
 
 async def test_a_driver_hears_what_is_expected_on_its_own_lines_from_now_on(shed: Shed) -> None:
@@ -79,7 +84,7 @@ async def test_a_driver_hears_what_is_expected_on_its_own_lines_from_now_on(shed
 
     async with supervised(world):
         own = await shed.running("own")
-        hearing = asyncio.create_task(_first(own.tools.expected()))
+        hearing = asyncio.create_task(_first(own.context.expected()))
         await world.clock.wait_for_sleeping(2)
         await world.rent(dealer, 5)
         rented = await world.rent(dealer, 4)
@@ -103,4 +108,4 @@ async def test_a_driver_is_told_which_sim_was_in_a_port(shed: Shed) -> None:
     await report(shed.world, gateway_id, seen)
     async with supervised(shed.world):
         gate = await shed.running("gate")
-        assert await gate.tools.last_sim("ttyUSB0") == {iccid}
+        assert await gate.context.last_sim("ttyUSB0") == {iccid}

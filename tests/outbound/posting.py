@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from simlet.outbound import Outbound, Rules
+from simlet.outbound import Outbound, OutboundPolicy
 
 # The loopback address that the operator let through.
 LET = "127.0.0.2"
-LET_ONLY = Rules(allowed=(ipaddress.ip_network(LET + "/32"),))
+LET_ONLY = OutboundPolicy(allowed=(ipaddress.ip_network(LET + "/32"),))
 PATIENCE_S = 20.0
 
 Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -67,7 +67,7 @@ async def serving(handler: Handler, *, ip: str = LET) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def posting(
-    rules: Rules = LET_ONLY,
+    rules: OutboundPolicy = LET_ONLY,
     *,
     timeout_s: float = PATIENCE_S,
     resolver: AbstractResolver | None = None,

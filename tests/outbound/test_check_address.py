@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simlet.domain.errors import Refused
-from simlet.outbound import Rules, check_address
+from simlet.outbound import OutboundPolicy, check_address
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_refused_address_is_not_repeated_in_the_refusal() -> None:
 
 
 def test_an_address_in_a_network_of_the_operator_s_is_taken_on_any_port() -> None:
-    rules = Rules(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+    rules = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
     check_address("http://127.0.0.1:9999/", rules)
     check_address("http://localhost:9999/", rules)
     # The name may lead into that network; if it does not, the guard refuses the connect.

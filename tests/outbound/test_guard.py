@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outbound.posting import posting
-from simlet.outbound import PUBLIC_ONLY, AddressRefused, Outbound, Rules, refusal_of
+from simlet.outbound import PUBLIC_ONLY, AddressRefused, Outbound, OutboundPolicy, refusal_of
 
 pytestmark = pytest.mark.anyio
 
@@ -148,7 +148,7 @@ def test_a_public_address_is_let_through_on_named_ports_only(port: int, reason: 
 
 
 def test_the_operator_names_the_ports() -> None:
-    rules = Rules(ports=frozenset({9000}))
+    rules = OutboundPolicy(ports=frozenset({9000}))
     assert refusal_of("8.8.8.8", 9000, rules) is None
     assert refusal_of("8.8.8.8", 443, rules) == "port"
 
@@ -168,13 +168,13 @@ def test_the_operator_names_the_ports() -> None:
 def test_a_network_that_the_operator_names_is_let_through_on_every_port(
     network: str, inside: str, outside: str
 ) -> None:
-    rules = Rules(allowed=(ipaddress.ip_network(network),))
+    rules = OutboundPolicy(allowed=(ipaddress.ip_network(network),))
     assert refusal_of(inside, 5000, rules) is None
     assert refusal_of(outside, 443, rules) not in {None, "port"}
 
 
 def test_naming_a_network_opens_no_port_elsewhere() -> None:
-    rules = Rules(allowed=(ipaddress.ip_network("10.0.0.0/8"),))
+    rules = OutboundPolicy(allowed=(ipaddress.ip_network("10.0.0.0/8"),))
     assert refusal_of("8.8.8.8", 5000, rules) == "port"
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import TCPConnector, web
 
 from outbound.posting import LET, Names, listening, posting, serving
-from simlet.outbound import Rules
+from simlet.outbound import OutboundPolicy
 
 pytestmark = pytest.mark.anyio
 
@@ -109,7 +109,7 @@ HOSTILE = [
 @pytest.mark.parametrize("target", HOSTILE)
 async def test_a_hostile_address_reaches_nothing(target: str, trap: Trap) -> None:
     # The listener's port is open to all, so the address alone is what saves us.
-    async with posting(Rules(ports=frozenset({trap.port}))) as outbound:
+    async with posting(OutboundPolicy(ports=frozenset({trap.port}))) as outbound:
         answer = await outbound.post(target.format(port=trap.port), b"{}", {})
     assert answer.status is None
     # Not every system knows each spelling of localhost as a name.
@@ -141,7 +141,7 @@ async def test_a_name_that_the_system_resolves_to_inside_reaches_nothing(
     # What getaddrinfo makes of the spelling, as a name server could answer it.
     found = {str(info[4][0]) for info in socket.getaddrinfo(spelling, None)}
     names = Names(inside=[sorted(found)])
-    async with posting(Rules(ports=frozenset({trap.port})), resolver=names) as outbound:
+    async with posting(OutboundPolicy(ports=frozenset({trap.port})), resolver=names) as outbound:
         answer = await outbound.post(f"http://inside.example:{trap.port}/", b"{}", {})
     assert answer.error == "refused_address"
     assert await trap.strangers() == 0
@@ -153,7 +153,7 @@ async def test_a_name_that_the_system_resolves_to_inside_reaches_nothing(
 async def test_a_resolver_s_answer_is_judged_as_it_is_connected_to(ip: str, trap: Trap) -> None:
     # The connector would hand an odd spelling on to the system, which reads it as loopback.
     names = Names(odd=[[ip]])
-    async with posting(Rules(ports=frozenset({trap.port})), resolver=names) as outbound:
+    async with posting(OutboundPolicy(ports=frozenset({trap.port})), resolver=names) as outbound:
         answer = await outbound.post(f"http://odd.example:{trap.port}/", b"{}", {})
     assert answer.error == "refused_address"
     assert await trap.strangers() == 0
@@ -222,7 +222,7 @@ async def test_a_redirect_to_inside_is_not_followed(status: int, trap: Trap) -> 
         return web.Response(status=status, headers={"Location": f"http://{INSIDE}:{trap.port}/"})
 
     # Even the target of the redirect is allowed here: it is the redirect that is not followed.
-    rules = Rules(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+    rules = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
     async with serving(send_on) as base, posting(rules) as outbound:
         answer = await outbound.post(base, b"{}", {})
     assert (answer.status, answer.error, answer.accepted) == (status, None, False)

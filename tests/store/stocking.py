@@ -2,7 +2,7 @@
 
 from simlet.domain.allocate import BLOCK_LINES, block_of, line_at
 from simlet.domain.numbering import Filters
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.store import lines, services, stock
 from simlet.store.lines import NewLine
 from simlet.store.sql import Sql, Tx
@@ -17,7 +17,7 @@ def service(service_id: int, store: str = "01") -> Service:
         f"Service {service_id}",
         Prices(470, 470, 470),
         300,
-        Rules(("Yahoo",), (), catch_all=False, code_pattern=None),
+        MatchRules(("Yahoo",), (), catch_all=False, code_pattern=None),
         Category.GENERAL,
         paused=False,
         opened=False,

@@ -65,7 +65,7 @@ async def test_a_flow_gets_its_inputs_and_its_result_comes_back(db: Database) ->
 
 async def test_a_glance_sees_what_was_just_written(db: Database) -> None:
     await db.write(keep, "a")
-    assert await db.glance(names) == ["a"]
+    assert await db.quick_read(names) == ["a"]
 
 
 async def test_both_databases_give_back_what_was_put_in(db: Database) -> None:
@@ -170,7 +170,7 @@ async def test_of_flows_that_wait_together_each_undoes_only_itself(db: Database)
 
 
 async def test_a_read_cannot_write(db: Database) -> None:
-    for run in (db.read, db.glance):
+    for run in (db.read, db.quick_read):
         with pytest.raises(Exception, match=r"(?i)read.?only"):
             await run(keep, "a")
     assert await db.write(names) == []

@@ -82,7 +82,7 @@ async def test_after_closing_everything_is_refused(database_url: str) -> None:
     with pytest.raises(DatabaseFault):
         await db.read(names)
     with pytest.raises(DatabaseFault):
-        await db.glance(names)
+        await db.quick_read(names)
     assert await names_kept(database_url) == []
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import world_in
 from simlet.domain.line_health import OutReason
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.flows.manage_lines import retire_line
 from simlet.flows.manage_services import add_service
 from simlet.store import pool
@@ -73,7 +73,7 @@ async def test_a_service_that_is_being_added_sees_what_leaves_the_pool(postgres_
     async with world_in(postgres_url) as world:
         first, *_ = await ids(world)
         prices = Prices(470, 470, 470)
-        rules = Rules(senders=("Zalo",), texts=(), catch_all=False, code_pattern=None)
+        rules = MatchRules(senders=("Zalo",), texts=(), catch_all=False, code_pattern=None)
         service = Service(
             9, "01", "Zalo", prices, 60, rules, Category.GENERAL, paused=False, opened=False
         )

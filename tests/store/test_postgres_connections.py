@@ -175,7 +175,7 @@ async def test_a_server_that_does_not_answer_is_a_fault() -> None:
             with pytest.raises(DatabaseFault):
                 await db.read(figures)
             with pytest.raises(DatabaseFault):
-                await db.glance(figures)
+                await db.quick_read(figures)
             outcomes = await db.write_all(add, ["a", "b"])
     assert [type(one.error) for one in outcomes if isinstance(one, Raised)] == [DatabaseFault] * 2
 

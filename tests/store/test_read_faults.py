@@ -24,7 +24,7 @@ def lines(tx: Tx) -> list[object]:
     return [row[0] for row in tx.rows(Sql("SELECT id FROM lines"))]
 
 
-@pytest.mark.parametrize("way", ["read", "glance"])
+@pytest.mark.parametrize("way", ["read", "quick_read"])
 async def test_a_read_that_the_database_fails_raises_a_fault_of_the_database(
     db: Database, way: str
 ) -> None:
@@ -38,7 +38,7 @@ async def test_a_read_that_the_database_fails_raises_a_fault_of_the_database(
     assert await look(lines) == []
 
 
-@pytest.mark.parametrize("way", ["read", "glance"])
+@pytest.mark.parametrize("way", ["read", "quick_read"])
 @pytest.mark.parametrize("error", [Refused(OUT_OF_STOCK), Mishap()], ids=["refused", "faulty"])
 async def test_what_a_read_raises_by_itself_reaches_its_caller_as_it_is(
     db: Database, way: str, error: Exception
@@ -52,7 +52,7 @@ async def test_what_a_read_raises_by_itself_reaches_its_caller_as_it_is(
     assert caught.value is error
 
 
-@pytest.mark.parametrize("way", ["read", "glance"])
+@pytest.mark.parametrize("way", ["read", "quick_read"])
 async def test_a_file_that_was_cut_off_is_a_fault_of_the_database(file: Path, way: str) -> None:
     db = open_database(f"sqlite:///{file}", readers=1)
     try:

@@ -14,4 +14,4 @@ async def test_every_commit_waits_for_the_disk(sqlite_db: Database) -> None:
 
 async def test_readers_cannot_write(sqlite_db: Database) -> None:
     assert await sqlite_db.read(pragma, "query_only") == 1
-    assert await sqlite_db.glance(pragma, "query_only") == 1
+    assert await sqlite_db.quick_read(pragma, "query_only") == 1

@@ -10,7 +10,7 @@ from conftest import world_in
 from simlet.domain.errors import ACCOUNT_IS_SUSPENDED, OUT_OF_STOCK, Refused
 from simlet.domain.matching import Candidate, choose_owner
 from simlet.domain.rental import Rental, RentalState
-from simlet.domain.service import Rules
+from simlet.domain.service import MatchRules
 from simlet.flows.forget_old import forget_old
 from simlet.flows.manage_accounts import approve_account, suspend_account
 from simlet.flows.receive_message import receive_message
@@ -62,7 +62,7 @@ def rental(rental_id: int, account_id: int, created_at_ms: int, state: RentalSta
 
 
 async def test_two_tenants_whose_times_overlap_by_a_stale_clock_do_not_mix() -> None:
-    rules = Rules(catch_all=True)
+    rules = MatchRules(catch_all=True)
     over = Candidate(rental(1, 1, 1000, RentalState.EXPIRED), rules)
     waits = Candidate(rental(2, 2, 1990, RentalState.WAITING), rules)
     assert choose_owner([waits, over], "Yahoo", TEXT) is over

@@ -13,7 +13,7 @@ from simlet.store.events import number_events
 from simlet.testing.world import Dealer, World
 from simlet.web.recordings import recording_url, recording_urls
 from simlet.web.v1.shapes import event_bytes
-from simlet.workers.callbacks import Posting
+from simlet.workers.callbacks import CallbackWorker
 
 URL = "https://dealer.example/sms"
 REFUSED = Answer(status=500, error=None, duration_ms=3)
@@ -26,7 +26,7 @@ class Desk:
     """The worker of callbacks, turn by turn on the world's clock."""
 
     world: World
-    posting: Posting
+    posting: CallbackWorker
 
     async def pass_time(self, seconds: float) -> None:
         """Lets time pass; whatever is due then was posted, and what came of it recorded."""
@@ -45,12 +45,14 @@ class Desk:
         return len(self.posting._under_way)
 
 
-def posting_of(world: World, poster: Poster, settings: CallbackSettings | None = None) -> Posting:
+def posting_of(
+    world: World, poster: Poster, settings: CallbackSettings | None = None
+) -> CallbackWorker:
     all_settings = world.settings
     if settings is not None:
         all_settings = msgspec.structs.replace(all_settings, callbacks=settings)
     runtime = replace(world.runtime, settings=all_settings)
-    return Posting(
+    return CallbackWorker(
         runtime,
         poster,
         lambda rental: recording_url(runtime, rental),
@@ -72,7 +74,7 @@ async def desk_of(
 @asynccontextmanager
 async def running(
     world: World, poster: Poster, settings: CallbackSettings | None = None
-) -> AsyncIterator[Posting]:
+) -> AsyncIterator[CallbackWorker]:
     """The worker as it runs in a server, woken by the feed."""
     posting = posting_of(world, poster, settings)
     await world.runtime.feed.start()

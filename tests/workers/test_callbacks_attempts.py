@@ -10,7 +10,7 @@ import pytest
 
 from calling_back import states
 from simlet.domain.backoff import CODE_OFFSETS_MS
-from simlet.flows.deliver_callbacks import Room, claim_callbacks, queue_callbacks
+from simlet.flows.deliver_callbacks import Capacity, claim_callbacks, queue_callbacks
 from simlet.outbound import Answer
 from simlet.store.events import number_events
 from simlet.testing.outbound import FakeOutbound
@@ -158,7 +158,7 @@ async def test_what_was_posted_and_not_recorded_comes_again_when_the_next_one_st
     # A process that took it, and was killed between the post and the record of it.
     now_ms = world.clock.now_ms()
     await world.db.write(queue_callbacks, 1000, now_ms)
-    (taken,) = await world.db.write(claim_callbacks, now_ms, LEASE_S, Room(10, 10))
+    (taken,) = await world.db.write(claim_callbacks, now_ms, LEASE_S, Capacity(10, 10))
 
     poster = FakeOutbound()
     async with running(world, poster), asyncio.timeout(PATIENCE_S):
@@ -177,8 +177,8 @@ async def test_two_processes_do_not_take_the_same_callback(world: World) -> None
     now_ms = world.clock.now_ms()
     await world.db.write(queue_callbacks, 1000, now_ms)
 
-    room = Room(4, 4, answering=range(1000))
-    takes = [world.db.write(claim_callbacks, now_ms, LEASE_S, room) for _ in range(5)]
+    capacity = Capacity(4, 4, answering=range(1000))
+    takes = [world.db.write(claim_callbacks, now_ms, LEASE_S, capacity) for _ in range(5)]
     taken = Counter(one.callback.id for many in await asyncio.gather(*takes) for one in many)
 
     assert taken

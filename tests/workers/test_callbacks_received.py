@@ -11,14 +11,14 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from calling_back import states
-from simlet.outbound import PUBLIC_ONLY, Outbound, Rules
+from simlet.outbound import PUBLIC_ONLY, Outbound, OutboundPolicy
 from simlet.testing.outbound import Post
 from simlet.testing.world import World
 from workers.callback_desk import Rented, desk_of, rent, shop
 
 pytestmark = pytest.mark.anyio
 
-LOOPBACK = Rules(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+LOOPBACK = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 
 
 @dataclass

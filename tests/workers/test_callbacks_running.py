@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from calling_back import endpoint, states
-from simlet.feed import News
+from simlet.feed import Waiter
 from simlet.flows.forget_old import forget_old
 from simlet.flows.manage_endpoints import replay_event
 from simlet.outbound import Answer
@@ -16,7 +16,7 @@ from simlet.store.events import number_events
 from simlet.store.sql import DatabaseFault
 from simlet.testing.outbound import FakeOutbound
 from simlet.testing.world import World
-from simlet.workers.callbacks import Posting
+from simlet.workers.callbacks import CallbackWorker
 from workers.callback_desk import (
     LEASE_S,
     PATIENCE_S,
@@ -89,7 +89,9 @@ async def test_whoever_is_woken_by_the_end_of_a_post_finds_its_place_empty(
     async with desk_of(rented.world, FakeOutbound()) as desk:
         with rented.world.runtime.feed.anything() as news:
             desk.posting._news = news
-            monkeypatch.setattr(News, "ring", lambda _: found.append(len(desk.posting._under_way)))
+            monkeypatch.setattr(
+                Waiter, "ring", lambda _: found.append(len(desk.posting._under_way))
+            )
             await rented.receive()
             await desk.turn()
             await asyncio.wait(desk.posting._under_way)
@@ -116,7 +118,7 @@ async def test_the_worker_sleeps_until_the_next_attempt_is_due(
     rented: Rented, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster, turns = FakeOutbound([REFUSED]), _Turns()
-    monkeypatch.setattr(Posting, "_work", turns.noting(Posting._work))
+    monkeypatch.setattr(CallbackWorker, "_work", turns.noting(CallbackWorker._work))
     async with running(rented.world, poster), asyncio.timeout(PATIENCE_S):
         await rented.receive()
         assert 0.5 < await turns.pause_after(lambda: len(poster.posts) == 1, below_s=2) <= 1
@@ -132,9 +134,9 @@ class _Turns:
         self._pauses: asyncio.Queue[float] = asyncio.Queue()
 
     def noting(
-        self, work: Callable[[Posting], Awaitable[float]]
-    ) -> Callable[[Posting], Awaitable[float]]:
-        async def noted(posting: Posting) -> float:
+        self, work: Callable[[CallbackWorker], Awaitable[float]]
+    ) -> Callable[[CallbackWorker], Awaitable[float]]:
+        async def noted(posting: CallbackWorker) -> float:
             pause_s = await work(posting)
             self._pauses.put_nowait(pause_s)
             return pause_s

@@ -7,8 +7,8 @@ from simlet.domain.rental import RentalState
 from simlet.testing.clock import START_MS
 from simlet.testing.world import World
 from simlet.workers import expiry as expiry_worker
-from simlet.workers.beat import Beat
 from simlet.workers.expiry import expiry
+from simlet.workers.periodic_task import PeriodicTask
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ DEADLINE_MS = START_MS + WAITING_S * 1000
 SLOWEST = Settings(expiry=ExpirySettings(tick_s=0.5))
 
 
-def slow_expiry(world: World) -> Beat:
+def slow_expiry(world: World) -> PeriodicTask:
     """The worker, with the longest tick that the settings allow."""
     return expiry(replace(world.runtime, settings=SLOWEST))
 
@@ -27,9 +27,9 @@ async def test_the_price_goes_back_within_a_second_of_the_deadline(world: World)
     await world.lines("0967000001")
     dealer = await world.dealer(balance_dong=1000)
     rental_id = (await world.rent(dealer, 4)).rental.id
-    beat = slow_expiry(world)
+    periodic_task = slow_expiry(world)
     # The worst moment: the worker has just looked when the deadline passes.
-    await beat.start()
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     world.clock.advance(WAITING_S - 0.001)
     await world.clock.wait_for_sleeping(1)
@@ -38,7 +38,7 @@ async def test_the_price_goes_back_within_a_second_of_the_deadline(world: World)
     while (await world.rental(dealer, rental_id)).state is RentalState.WAITING:
         world.clock.advance(0.1)
         await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert before.state is RentalState.WAITING
     assert (await world.rental(dealer, rental_id)).state is RentalState.EXPIRED
@@ -56,12 +56,12 @@ async def test_a_rental_that_got_its_code_keeps_its_price_paid(world: World) -> 
     dealer = await world.dealer(balance_dong=1000)
     rented = await world.rent(dealer, 4)
     await world.sms(rented.rental.number, "Your Yahoo code is 486460")
-    beat = slow_expiry(world)
-    await beat.start()
+    periodic_task = slow_expiry(world)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     world.clock.advance(WAITING_S + 1)
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert (await world.rental(dealer, rented.rental.id)).state is RentalState.RECEIVED
     assert (await world.account(dealer)).available_dong == 1000 - 470
@@ -80,10 +80,10 @@ async def test_many_deadlines_at_once_are_met_without_a_pause(
     for _ in range(10):
         await world.rent(dealer, 4)
     world.clock.advance(WAITING_S)
-    beat = slow_expiry(world)
-    await beat.start()
+    periodic_task = slow_expiry(world)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     rows = await world.rows("SELECT state, count(*) FROM rentals GROUP BY state")
     assert [tuple(row) for row in rows] == [("expired", 10)]

@@ -9,8 +9,8 @@ from simlet.gateways.reports import Reports
 from simlet.store import events
 from simlet.testing.world import World
 from simlet.workers import health
-from simlet.workers.beat import Beat
 from simlet.workers.health import noting, watching
+from simlet.workers.periodic_task import PeriodicTask
 from stories.stock_audit import stock_findings
 from watching import out_of
 
@@ -22,7 +22,7 @@ STRICT = Settings(lines=LineSettings(fails_before_rest=2, rest_s=REST_S, gateway
 NUMBERS = tuple(f"09670000{one:02}" for one in range(7))
 
 
-def watcher(world: World) -> Beat:
+def watcher(world: World) -> PeriodicTask:
     return watching(replace(world.runtime, settings=STRICT))
 
 
@@ -37,8 +37,8 @@ async def test_a_line_that_fails_so_often_leaves_by_itself_and_comes_back(world:
     await world.service(4, waiting_s=WAITING_S)
     await world.lines(NUMBERS[0])
     dealer = await world.dealer()
-    beat = watcher(world)
-    await beat.start()
+    periodic_task = watcher(world)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     for _ in range(2):
         await world.rent(dealer, 4)
@@ -50,7 +50,7 @@ async def test_a_line_that_fails_so_often_leaves_by_itself_and_comes_back(world:
     left = await out_of(world, NUMBERS[0])
     await work(world, REST_S)
     back = await out_of(world, NUMBERS[0])
-    await beat.stop()
+    await periodic_task.stop()
 
     assert (left, back) == ("failing", None)
     assert await stock_findings(world) == []
@@ -69,8 +69,8 @@ async def test_the_lines_of_a_gateway_follow_it_whole_pages_at_a_time(
     report = reports.of(gateway)
     report(GatewayReport(up=False))
     await reports.flush()
-    beat = watcher(world)
-    await beat.start()
+    periodic_task = watcher(world)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
 
     await work(world, 10)
@@ -79,7 +79,7 @@ async def test_the_lines_of_a_gateway_follow_it_whole_pages_at_a_time(
     await reports.flush()
     await work(world)
     back = [await out_of(world, one) for one in NUMBERS]
-    await beat.stop()
+    await periodic_task.stop()
 
     assert left == ["gateway_down"] * len(NUMBERS)
     assert back == [None] * len(NUMBERS)
@@ -94,14 +94,14 @@ async def test_lines_that_came_to_a_gateway_while_it_was_down_are_found(world: W
     reports = Reports(world.runtime)
     reports.of(gateway)(GatewayReport(up=False))
     await reports.flush()
-    beat = watcher(world)
-    await beat.start()
+    periodic_task = watcher(world)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     await work(world, 10)
     await world.lines(NUMBERS[1], gateway="gate")
 
     await work(world, health.LOOK_AGAIN_S)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert await out_of(world, NUMBERS[1]) == "gateway_down"
 
@@ -111,9 +111,9 @@ async def test_where_nothing_happened_nothing_is_written(
 ) -> None:
     await world.service(4)
     await world.lines(NUMBERS[0])
-    beat = watcher(world)
+    periodic_task = watcher(world)
     await world.db.write(events.number_events)
-    await beat.start()
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     written = []
     write = type(world.db).write
@@ -126,7 +126,7 @@ async def test_where_nothing_happened_nothing_is_written(
     for _ in range(3):
         world.clock.advance(health.PAUSE_S)
         await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert written == []
 
@@ -136,14 +136,14 @@ async def test_what_drivers_tell_is_written_within_a_second_or_so(world: World) 
     gateway = await world.db.read(browse.find_gateway, "gate")
     assert gateway is not None
     reports = Reports(world.runtime)
-    beat = noting(reports, world.clock)
-    await beat.start()
+    periodic_task = noting(reports, world.clock)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     reports.of(gateway)(GatewayReport(up=True))
 
     world.clock.advance(health.PAUSE_S)
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     (row,) = await world.rows("SELECT up FROM gateway_health")
     assert row[0]

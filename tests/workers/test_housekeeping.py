@@ -26,18 +26,18 @@ async def test_what_messages_said_is_erased_when_its_hours_are_over(world: World
     dealer = await world.dealer()
     await world.rent(dealer, 4)
     settings = Settings(retention=RetentionSettings(texts_hours=2))
-    beat = housekeeping(replace(world.runtime, settings=settings))
+    periodic_task = housekeeping(replace(world.runtime, settings=settings))
     await world.sms(NUMBER, "Your Yahoo code is 486460")
     await world.sms("0999999999", "nobody's")
     await world.call(NUMBER, transcript="code 1 2 3 4", wav=WAV)
-    await beat.start()
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     world.clock.advance(2 * 3600)
     await world.clock.wait_for_sleeping(1)
     before = await told(world)
     world.clock.advance(PAUSE_S)
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert before[:2] == [
         ("Yahoo", "Your Yahoo code is 486460", "486460"),
@@ -56,11 +56,11 @@ async def test_younger_messages_are_left_alone(world: World) -> None:
     await world.sms(NUMBER, "old")
     world.clock.advance(3600)
     await world.sms(NUMBER, "young")
-    beat = housekeeping(world.runtime)
+    periodic_task = housekeeping(world.runtime)
     world.clock.advance(24 * 3600 - 3599)
-    await beat.start()
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert [body for _, body, _ in await told(world)] == [None, "young"]
 
@@ -72,9 +72,9 @@ async def test_a_long_night_is_made_up_for_at_once(
     for one in range(10):
         await world.sms(NUMBER, f"text {one}")
     world.clock.advance(25 * 3600)
-    beat = housekeeping(world.runtime)
-    await beat.start()
+    periodic_task = housekeeping(world.runtime)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert await told(world) == [(None, None, None)] * 10

@@ -18,14 +18,14 @@ async def test_a_line_that_is_free_is_given_within_half_a_second(world: World) -
     kept = (await world.rent(other, 4)).rental
     request = await world.queue(dealer, 4)
     assert isinstance(request, LineRequest)
-    beat = stock_queue(world.runtime)
-    await beat.start()
+    periodic_task = stock_queue(world.runtime)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     await world.cancel(other, kept.id)
 
     world.clock.advance(PAUSE_S)
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     (row,) = await world.rows("SELECT state, rental_id IS NOT NULL FROM requests")
     assert (row[0], bool(row[1])) == ("filled", True)
@@ -41,11 +41,11 @@ async def test_a_queue_longer_than_a_batch_is_served_without_a_pause(
     for _ in range(7):
         await world.queue(dealer, 4)
     await world.lines(*(f"096700000{one}" for one in range(5)))
-    beat = stock_queue(world.runtime)
+    periodic_task = stock_queue(world.runtime)
 
-    await beat.start()
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     rows = await world.rows("SELECT state, count(*) FROM requests GROUP BY state ORDER BY state")
     assert [tuple(row) for row in rows] == [("filled", 5), ("queued", 2)]
@@ -76,13 +76,13 @@ async def test_deadlines_pass_whether_or_not_there_are_lines(world: World) -> No
     await world.service(4)
     dealer = await world.dealer()
     await world.queue(dealer, 4, wait_s=1)
-    beat = stock_queue(world.runtime)
-    await beat.start()
+    periodic_task = stock_queue(world.runtime)
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
     for _ in range(4):
         world.clock.advance(PAUSE_S)
         await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert await world.rows("SELECT state FROM requests") == [("expired",)]
 
@@ -92,11 +92,11 @@ async def test_while_nobody_queues_nobody_is_kept_from_writing(
 ) -> None:
     calls: list[object] = []
     monkeypatch.setattr(type(world.db), "write", lambda *given: calls.append(given))
-    beat = stock_queue(world.runtime)
+    periodic_task = stock_queue(world.runtime)
 
-    await beat.start()
+    await periodic_task.start()
     await world.clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
     assert calls == []
 

@@ -19,7 +19,7 @@ from simlet.domain.signing import (
 )
 from simlet.flows import browse, manage_accounts
 from simlet.flows.top_up import BalanceAfter, take_back, top_up
-from simlet.outbound import Rules, check_address
+from simlet.outbound import OutboundPolicy, check_address
 from simlet.store.endpoints import CallbackTarget
 from simlet.store.sql import Tx
 
@@ -105,7 +105,7 @@ def _add(
 
 def _target(settings: Settings, url: str) -> CallbackTarget:
     allowed = tuple(ipaddress.ip_network(one) for one in settings.callbacks.private_networks)
-    check_address(url, Rules(allowed, frozenset(settings.callbacks.ports)))
+    check_address(url, OutboundPolicy(allowed, frozenset(settings.callbacks.ports)))
     return CallbackTarget(url, new_webhook_secret(secrets.token_bytes(WEBHOOK_RANDOM_BYTES)))
 
 

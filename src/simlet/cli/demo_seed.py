@@ -4,7 +4,7 @@ from itertools import cycle, islice
 
 from simlet.domain.numbering import FIRST_NETWORKS
 from simlet.domain.principal import Tier
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.flows import browse, manage_accounts, manage_gateways, manage_lines, manage_services
 from simlet.flows.top_up import top_up
 from simlet.gateways.registry import KINDS
@@ -29,7 +29,7 @@ _PREFIXES = {
 }
 
 
-def _service(service_id: int, store: str, name: str, price_dong: int, rules: Rules) -> Service:
+def _service(service_id: int, store: str, name: str, price_dong: int, rules: MatchRules) -> Service:
     prices = Prices(price_dong, price_dong, price_dong)
     return Service(
         service_id, store, name, prices, 300, rules, Category.GENERAL, paused=False, opened=False
@@ -37,8 +37,8 @@ def _service(service_id: int, store: str, name: str, price_dong: int, rules: Rul
 
 
 SERVICES = (
-    _service(97, "02", "DV KHÁC (TEST)", 1450, Rules(catch_all=True)),
-    _service(4, "01", "Yahoo", 470, Rules(senders=("Yahoo",))),
+    _service(97, "02", "DV KHÁC (TEST)", 1450, MatchRules(catch_all=True)),
+    _service(4, "01", "Yahoo", 470, MatchRules(senders=("Yahoo",))),
 )
 
 

@@ -74,7 +74,7 @@ def rent(
             max_price_dong=max_price,
             wait_for_stock_s=wait_for_stock,
         )
-        shown = Shown(as_json)
+        shown = RentOutput(as_json)
         try:
             shown.rented(rental)
             if not wait:
@@ -87,7 +87,7 @@ def rent(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RentOutput:
     """What is told of a rental: results on standard output, the rest beside it."""
 
     json: bool
@@ -141,7 +141,7 @@ def progress_line(rental: Rental, left_s: float) -> Text:
     return Text(f"{rental.national_number}  waiting for the code, {minutes}:{seconds:02} left")
 
 
-def _give_back(rental: LiveRental, shown: Shown) -> int:
+def _give_back(rental: LiveRental, shown: RentOutput) -> int:
     """After Ctrl-C: the rental is cancelled, where that is possible."""
     try:
         ended = rental.cancel()

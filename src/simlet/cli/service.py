@@ -8,7 +8,7 @@ from simlet.cli.database import now_ms, read, write
 from simlet.cli.output import Output, json_option
 from simlet.cli.person import by_option, person
 from simlet.domain.ids import format_service_code
-from simlet.domain.service import Category, Prices, Rules, Service, Terms
+from simlet.domain.service import Category, MatchRules, Prices, Service, Terms
 from simlet.flows import browse, manage_services
 from simlet.flows.manage_services import ServiceChange
 
@@ -127,7 +127,7 @@ def add(
         name=name,
         prices=Prices(*(price if one is None else one for one in own)),
         waiting_s=seconds,
-        rules=Rules(senders, texts, catch_all, code_pattern),
+        rules=MatchRules(senders, texts, catch_all, code_pattern),
         category=Category(category),
         paused=paused,
         opened=False,

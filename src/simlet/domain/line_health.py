@@ -30,7 +30,7 @@ class OutReason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PoolPolicy:
     """The operator's limits.
 
     Attributes:
@@ -58,7 +58,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LineStanding:
     """What decides whether a line is in the pool.
 
     Attributes:
@@ -83,12 +83,12 @@ class Standing:
         return self.reception in {None, Reception.READY}
 
 
-def must_rest(fails_in_row: int, rests: int, rules: Rules) -> bool:
+def must_rest(fails_in_row: int, rests: int, rules: PoolPolicy) -> bool:
     """Whether a line has failed often enough; one that came back from a rest has one chance."""
     return fails_in_row >= (1 if rests else rules.fails_before_rest)
 
 
-def look_at(line: Standing, rules: Rules, now_ms: int) -> Standing:
+def look_at(line: LineStanding, rules: PoolPolicy, now_ms: int) -> LineStanding:
     """How a line stands after it was looked at, `look_at_ms` having passed."""
     if line.gateway_out:
         return _looked_at_while_gateway_is_out(line)
@@ -103,12 +103,12 @@ def look_at(line: Standing, rules: Rules, now_ms: int) -> Standing:
             return replace(line, out=OutReason.UNHEARD, look_at_ms=None)
 
 
-def _looked_at_while_gateway_is_out(line: Standing) -> Standing:
+def _looked_at_while_gateway_is_out(line: LineStanding) -> LineStanding:
     # A rest goes on: what comes after it is seen when it ends.
     return replace(line, out=OutReason.GATEWAY_DOWN, look_at_ms=None)
 
 
-def _looked_at_in_pool(line: Standing, rules: Rules, now_ms: int) -> Standing:
+def _looked_at_in_pool(line: LineStanding, rules: PoolPolicy, now_ms: int) -> LineStanding:
     if must_rest(line.fails_in_row, line.rests, rules):
         until_ms = now_ms + rules.rest_ms(line.rests)
         return replace(line, out=OutReason.FAILING, rests=line.rests + 1, look_at_ms=until_ms)
@@ -117,20 +117,22 @@ def _looked_at_in_pool(line: Standing, rules: Rules, now_ms: int) -> Standing:
     return replace(line, look_at_ms=None)
 
 
-def _looked_at_resting(line: Standing, rules: Rules, now_ms: int) -> Standing:
+def _looked_at_resting(line: LineStanding, rules: PoolPolicy, now_ms: int) -> LineStanding:
     # Only a message ends the count of rests, and it ends the rest as well.
     if line.rests == 0 or line.can_receive:
         return _back(line, rules, now_ms)
     return replace(line, out=OutReason.UNHEARD, look_at_ms=None)
 
 
-def _back(line: Standing, rules: Rules, now_ms: int) -> Standing:
+def _back(line: LineStanding, rules: PoolPolicy, now_ms: int) -> LineStanding:
     # Heard, and yet its equipment says no: it has the grace to say otherwise.
     again_ms = None if line.can_receive else now_ms + rules.grace_ms
     return replace(line, out=None, fails_in_row=0, look_at_ms=again_ms)
 
 
-def look_after_report(before: Standing, now: Reception, rules: Rules, now_ms: int) -> int | None:
+def look_after_report(
+    before: LineStanding, now: Reception, rules: PoolPolicy, now_ms: int
+) -> int | None:
     """When a line is to be looked at, once its equipment has told how it receives `now`."""
     ready = now is Reception.READY
     if before.out is OutReason.UNHEARD:
@@ -150,7 +152,7 @@ def day_of(at_ms: int) -> int:
     return (at_ms + _VIETNAM_MS) // _DAY_MS
 
 
-class Record(NamedTuple):
+class HealthRecord(NamedTuple):
     """What came of a line's or a gateway's rentals and messages.
 
     Attributes:
@@ -168,16 +170,16 @@ class Record(NamedTuple):
     rests: int = 0
     released_dong: int = 0
 
-    def after_message(self, at_ms: int) -> "Record":
+    def after_message(self, at_ms: int) -> "HealthRecord":
         """With a message: whatever it says, it shows that messages reach the line."""
         today = day_of(at_ms)
         heard_at_ms = at_ms if self.heard_at_ms is None else max(at_ms, self.heard_at_ms)
         day, count = self.day, self.messages_today
         if today >= day:
             day, count = today, 1 if today > day else count + 1
-        return Record(heard_at_ms, day, count, 0, 0, self.released_dong)
+        return HealthRecord(heard_at_ms, day, count, 0, 0, self.released_dong)
 
-    def after_failure(self, released_dong: int) -> "Record":
+    def after_failure(self, released_dong: int) -> "HealthRecord":
         """With a rental that expired, and no message came while it was open."""
         return self._replace(
             fails_in_row=self.fails_in_row + 1,

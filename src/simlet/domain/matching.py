@@ -17,7 +17,7 @@ from typing import NamedTuple
 from simlet.domain.patterns import compile_pattern
 from simlet.domain.phone import normalise_sender
 from simlet.domain.rental import Rental, RentalState
-from simlet.domain.service import Rules
+from simlet.domain.service import MatchRules
 
 NO_FIT = 0
 _CATCH_ALL, _TEXT, _SENDER, _BOTH = 1, 2, 3, 4
@@ -28,10 +28,10 @@ class Candidate(NamedTuple):
     """A rental that may own the message, with the rules of its service."""
 
     rental: Rental
-    rules: Rules
+    rules: MatchRules
 
 
-def narrowness(rules: Rules, sender: str, text: str) -> int:
+def narrowness(rules: MatchRules, sender: str, text: str) -> int:
     """How narrowly a message fits a service; `NO_FIT` when it does not."""
     by_sender = normalise_sender(sender) in _normalised(rules.senders)
     by_text = bool(rules.texts) and _found(rules.texts, text)

@@ -41,7 +41,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class MatchRules:
     """What a message must look like to belong to a service.
 
     Attributes:
@@ -86,7 +86,7 @@ class Service:
     name: str
     prices: Prices
     waiting_s: int
-    rules: Rules
+    rules: MatchRules
     category: Category
     paused: bool
     opened: bool

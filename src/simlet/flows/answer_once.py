@@ -11,7 +11,7 @@ KEPT_FOR_MS = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class GivenAnswer:
     """An answer: its status and its body, to the byte; `replayed` when it was given before."""
 
     status: int
@@ -19,12 +19,12 @@ class Kept:
     replayed: bool = False
 
 
-Lapsed = Callable[[Tx, Kept], bool]
+Lapsed = Callable[[Tx, GivenAnswer], bool]
 """Whether an answer counts no more, as what it promised ended and nothing came of it. An answer
 that has lapsed never counts again."""
 
 
-def stays(_tx: Tx, _kept: Kept) -> bool:
+def stays(_tx: Tx, _kept: GivenAnswer) -> bool:
     """Of most answers: they count as long as their key."""
     return False
 
@@ -35,9 +35,9 @@ def answer_once(
     key: str,
     fingerprint: bytes,
     now_ms: int,
-    run: Callable[[Tx], Kept],
+    run: Callable[[Tx], GivenAnswer],
     lapsed: Lapsed = stays,
-) -> Kept:
+) -> GivenAnswer:
     """Runs a request and keeps its answer, or gives the answer that its key has already.
 
     Both are of one transaction: where one is lost, so is the other. Of two requests with one key
@@ -69,10 +69,10 @@ def keep_refusal(
     account_id: int,
     key: str,
     fingerprint: bytes,
-    kept: Kept,
+    kept: GivenAnswer,
     now_ms: int,
     lapsed: Lapsed = stays,
-) -> Kept:
+) -> GivenAnswer:
     """Keeps the answer to a request that was refused; gives it, or what was kept meanwhile.
 
     Raises:
@@ -87,15 +87,15 @@ def keep_refusal(
 
 def _given_before(
     tx: Tx, account_id: int, key: str, fingerprint: bytes, now_ms: int, lapsed: Lapsed
-) -> Kept | None:
+) -> GivenAnswer | None:
     """The answer under a key; None where there is none that counts, and the key is taken."""
     if idempotency.take_key(tx, account_id, key, fingerprint, now_ms, now_ms - KEPT_FOR_MS):
         return None
     found = idempotency.kept_answer(tx, account_id, key)
     if found.fingerprint != fingerprint:
         raise Refused(IDEMPOTENCY_KEY_REUSED)
-    if lapsed(tx, Kept(found.status, found.body)):
+    if lapsed(tx, GivenAnswer(found.status, found.body)):
         if idempotency.take_key_again(tx, account_id, key, found, now_ms):
             return None
         found = idempotency.kept_answer(tx, account_id, key)
-    return Kept(found.status, found.body, replayed=True)
+    return GivenAnswer(found.status, found.body, replayed=True)

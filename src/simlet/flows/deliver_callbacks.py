@@ -11,9 +11,9 @@ from simlet.domain.endpoint import FAILS_BEFORE_REST, BodyFormat, Endpoint
 from simlet.domain.events import EventKind
 from simlet.domain.rental import RentalState
 from simlet.domain.signing import webhook_headers
+from simlet.flows.describe_event import EventDetail, describe_event
 from simlet.flows.find_endpoints import callback_of, find_endpoints
-from simlet.flows.note_attempts import Ended, note_attempts, plan_look
-from simlet.flows.tell_event import EventDetail, tell_event
+from simlet.flows.note_attempts import AttemptResult, note_attempts, plan_look
 from simlet.store import callbacks, endpoints, events, rental_views
 from simlet.store.callbacks import Callback, NewCallback
 from simlet.store.events import LoggedEvent
@@ -34,7 +34,7 @@ _STIRRING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Capacity:
     """How much may be taken.
 
     Attributes:
@@ -101,7 +101,7 @@ class DeliveryRound:
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class LogScan:
     """What a look at the log gave.
 
     Attributes:
@@ -115,21 +115,21 @@ class Glimpse:
     more: bool
 
 
-def look_ahead(tx: Tx, after: int, limit: int) -> Glimpse:
+def look_ahead(tx: Tx, after: int, limit: int) -> LogScan:
     """Reads on in the log without a change: most of what happens is told to nobody."""
-    stretch = endpoints.stretch_after(tx, after, limit)
+    stretch = endpoints.log_span_after(tx, after, limit)
     if not stretch.concerned:
-        return Glimpse(stretch.seq, work=False, more=stretch.full)
+        return LogScan(stretch.seq, work=False, more=stretch.full)
     read = events.events_after(tx, after, limit)
     stirs = any(one.kind in _STIRRING for one in read)
     work = stirs or bool(_to_queue(tx, read))
-    return Glimpse(read[-1].seq, work, len(read) == limit)
+    return LogScan(read[-1].seq, work, len(read) == limit)
 
 
 def work_callbacks(
     tx: Tx,
-    ended: Sequence[Ended],
-    room: Room,
+    ended: Sequence[AttemptResult],
+    capacity: Capacity,
     now_ms: int,
     *,
     lease_s: float,
@@ -142,7 +142,7 @@ def work_callbacks(
     """
     outcomes = note_attempts(tx, ended, now_ms)
     read = queue_callbacks(tx, page, now_ms, seen)
-    taken, deliveries = _claim(tx, now_ms, lease_s, room)
+    taken, deliveries = _claim(tx, now_ms, lease_s, capacity)
     # What could not be told made room for something else.
     more = read == page or len(deliveries) < taken
     seq = events.position(tx, CURSOR) or 0
@@ -185,26 +185,26 @@ def _to_queue(tx: Tx, read: Sequence[LoggedEvent]) -> list[NewCallback]:
     ]
 
 
-def claim_callbacks(tx: Tx, now_ms: int, lease_s: float, room: Room) -> list[Delivery]:
+def claim_callbacks(tx: Tx, now_ms: int, lease_s: float, capacity: Capacity) -> list[Delivery]:
     """Takes callbacks that are due; one that is never recorded is due again after the lease.
 
     Accounts take turns, one callback each, so that a long queue of one is nobody else's.
     """
-    return _claim(tx, now_ms, lease_s, room)[1]
+    return _claim(tx, now_ms, lease_s, capacity)[1]
 
 
-def _claim(tx: Tx, now_ms: int, lease_s: float, room: Room) -> tuple[int, list[Delivery]]:
+def _claim(tx: Tx, now_ms: int, lease_s: float, capacity: Capacity) -> tuple[int, list[Delivery]]:
     """How many were taken, and those of them that are to be posted."""
     taken: list[tuple[Endpoint, Callback]] = []
     touched: dict[int, Endpoint] = {}
     of_account: Counter[int] = Counter()
     turns = deque(
-        (account_id, _due_of_account(tx, account_id, now_ms, room, touched))
-        for account_id in _in_turn(tx, now_ms, room)
+        (account_id, _due_of_account(tx, account_id, now_ms, capacity, touched))
+        for account_id in _in_turn(tx, now_ms, capacity)
     )
     while turns:
         account_id, due = turns[0]
-        fits = room.takes(account_id, len(taken), of_account[account_id])
+        fits = capacity.takes(account_id, len(taken), of_account[account_id])
         one = next(due, None) if fits else None
         if one is None:
             turns.popleft()
@@ -225,27 +225,27 @@ def _claim(tx: Tx, now_ms: int, lease_s: float, room: Room) -> tuple[int, list[D
     return len(taken), deliveries
 
 
-def _in_turn(tx: Tx, now_ms: int, room: Room) -> list[int]:
+def _in_turn(tx: Tx, now_ms: int, capacity: Capacity) -> list[int]:
     """The accounts that have something due and a place for it, those whose turn it is first."""
-    if room.places < 1 and room.own < 1:
+    if capacity.places < 1 and capacity.own < 1:
         return []
     due = [
         account_id
         for account_id, due_ms in endpoints.accounts_due(tx)
-        if due_ms <= now_ms and room.takes(account_id)
+        if due_ms <= now_ms and capacity.takes(account_id)
     ]
-    return sorted(due, key=lambda one: (one <= room.after_account, one))
+    return sorted(due, key=lambda one: (one <= capacity.after_account, one))
 
 
 def _due_of_account(
-    tx: Tx, account_id: int, now_ms: int, room: Room, touched: dict[int, Endpoint]
+    tx: Tx, account_id: int, now_ms: int, capacity: Capacity, touched: dict[int, Endpoint]
 ) -> Iterator[tuple[Endpoint, Callback]]:
     """What is due of an account, as much as it has places for, its endpoints in turn."""
-    places = room.per_account - room.by_account.get(account_id, 0)
+    places = capacity.per_account - capacity.by_account.get(account_id, 0)
     # Endpoints that have all they may have under way are due as well, and are passed over.
-    limit = places + len(room.by_endpoint)
+    limit = places + len(capacity.by_endpoint)
     turns = deque(
-        deque(_due_of_endpoint(tx, endpoint, now_ms, room, touched))
+        deque(_due_of_endpoint(tx, endpoint, now_ms, capacity, touched))
         for endpoint in endpoints.due_endpoints(tx, account_id, now_ms, limit)
     )
     while turns and places > 0:
@@ -258,13 +258,13 @@ def _due_of_account(
 
 
 def _due_of_endpoint(
-    tx: Tx, endpoint: Endpoint, now_ms: int, room: Room, touched: dict[int, Endpoint]
+    tx: Tx, endpoint: Endpoint, now_ms: int, capacity: Capacity, touched: dict[int, Endpoint]
 ) -> list[tuple[Endpoint, Callback]]:
     """What is due at an endpoint: codes first; while it rests, nothing else."""
     rests = endpoint.rests_at(now_ms)
     healthy = endpoint.fails_in_row < FAILS_BEFORE_REST and not rests
-    most = PER_ENDPOINT if healthy and endpoint.id in room.answering else 1
-    free = most - room.by_endpoint.get(endpoint.id, 0)
+    most = PER_ENDPOINT if healthy and endpoint.id in capacity.answering else 1
+    free = most - capacity.by_endpoint.get(endpoint.id, 0)
     if free < 1:
         return []
     touched[endpoint.id] = endpoint
@@ -281,7 +281,7 @@ def _delivery(tx: Tx, endpoint: Endpoint, due: Callback, now_ms: int) -> Deliver
     view = detail = None
     error = "no_event" if event is None else None
     if event is not None and endpoint.format is BodyFormat.V1:
-        detail = tell_event(tx, event)
+        detail = describe_event(tx, event)
     elif event is not None and event.kind is not EventKind.CALLBACK_TEST:
         view = rental_views.view_at_event(tx, due.event_seq)
         if view is None:

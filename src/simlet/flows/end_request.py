@@ -23,11 +23,11 @@ def end_request(tx: Tx, request: LineRequest, now_ms: int) -> None:
     """
     if not requests.close_request(tx, request):
         raise LookupError("a request that was locked was closed by another transaction")
-    tell_request(tx, request, _KINDS[request.state], now_ms)
+    describe_request(tx, request, _KINDS[request.state], now_ms)
     services.count_queued(tx, request.service_id, -1)
 
 
-def tell_request(tx: Tx, request: LineRequest, kind: EventKind, now_ms: int) -> None:
+def describe_request(tx: Tx, request: LineRequest, kind: EventKind, now_ms: int) -> None:
     """Writes an event of a request."""
     data: dict[str, str | int | bool | None] = {"request_id": request.id}
     if request.refusal is not None:

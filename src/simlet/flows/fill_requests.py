@@ -33,7 +33,7 @@ class FillOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueuedRequest:
     """A request in its queue."""
 
     request_id: int
@@ -43,7 +43,7 @@ class Standing:
 
 def queue_to_serve(
     tx: Tx, now_ms: int, limit: int, served: Mapping[Queue, int | None]
-) -> list[Standing]:
+) -> list[QueuedRequest]:
     """Up to `limit` requests of each queue whose turn may be now, in the order of their ids.
 
     Args:
@@ -53,7 +53,7 @@ def queue_to_serve(
         served: behind which request a queue goes on; None for one that is not to be served.
     """
     standing = [
-        Standing(request_id, account_id, queue)
+        QueuedRequest(request_id, account_id, queue)
         for queue in requests.queues(tx)
         if (after := served.get(queue, 0)) is not None
         for request_id, account_id in requests.in_turn(tx, queue, after, now_ms, limit)

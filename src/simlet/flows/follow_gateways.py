@@ -6,19 +6,19 @@ They come back with it. A gateway may have very many lines, so they follow page 
 from collections.abc import Sequence
 
 from simlet.domain.events import Event, EventKind
-from simlet.domain.line_health import Rules
+from simlet.domain.line_health import PoolPolicy
 from simlet.flows.place_lines import place_lines
 from simlet.store import events, gateway_health, health
 from simlet.store.gateway_health import PoolChange
 from simlet.store.sql import Tx
 
 
-def any_turning(tx: Tx, rules: Rules, now_ms: int) -> bool:
+def any_turning(tx: Tx, rules: PoolPolicy, now_ms: int) -> bool:
     """Whether a gateway went down, or came back, and its lines are still to follow."""
     return bool(gateway_health.turning(tx, now_ms - rules.grace_ms))
 
 
-def turn_gateways(tx: Tx, rules: Rules, now_ms: int) -> list[PoolChange]:
+def turn_gateways(tx: Tx, rules: PoolPolicy, now_ms: int) -> list[PoolChange]:
     """Records which gateways' lines are to leave the pool from now on, or to come back."""
     turns = gateway_health.lock_turning(tx, now_ms - rules.grace_ms)
     for turn in turns:
@@ -40,6 +40,6 @@ def lines_behind(tx: Tx, turn: PoolChange, after: int, limit: int) -> list[int]:
     )
 
 
-def follow_gateway(tx: Tx, line_ids: Sequence[int], rules: Rules, now_ms: int) -> int:
+def follow_gateway(tx: Tx, line_ids: Sequence[int], rules: PoolPolicy, now_ms: int) -> int:
     """Lets lines follow their gateway; how many of them, from the first on."""
     return place_lines(tx, line_ids, rules, now_ms)

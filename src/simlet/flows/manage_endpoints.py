@@ -22,8 +22,8 @@ from simlet.domain.errors import (
     invalid,
 )
 from simlet.domain.events import DEALER_EVENTS, Event, EventKind
+from simlet.flows.describe_event import EventDetail, describe_event
 from simlet.flows.find_endpoints import callback_of, find_endpoints
-from simlet.flows.tell_event import EventDetail, tell_event
 from simlet.store import accounts, callbacks, endpoints, events, past_events
 from simlet.store.endpoints import NewEndpoint
 from simlet.store.events import LoggedEvent
@@ -37,7 +37,7 @@ MOST_READ = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointWish:
+class EndpointSpec:
     """An endpoint as a dealer wants it; the addresses are checked before."""
 
     url: str
@@ -67,7 +67,7 @@ class EndpointChange:
     keep_old_secret_s: int = 0
 
 
-def add_endpoint(tx: Tx, account_id: int, wish: EndpointWish, secret: str, now_ms: int) -> Endpoint:
+def add_endpoint(tx: Tx, account_id: int, wish: EndpointSpec, secret: str, now_ms: int) -> Endpoint:
     """Adds an endpoint of an account, which is told of what happens from now on.
 
     Raises:
@@ -217,7 +217,7 @@ def send_test(tx: Tx, account_id: int, endpoint_id: int, now_ms: int) -> EventDe
     events.number_events(tx)
     newest = past_events.newest_event(tx, account_id, EventKind.CALLBACK_TEST)
     assert newest is not None  # noqa: S101 - it was just added
-    return tell_event(tx, newest)
+    return describe_event(tx, newest)
 
 
 def _active(tx: Tx, account_id: int, endpoint_id: int) -> Endpoint:

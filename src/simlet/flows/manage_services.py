@@ -11,7 +11,7 @@ from simlet.domain.events import Event, EventKind
 from simlet.domain.ids import parse_store
 from simlet.domain.patterns import compile_code_pattern, compile_pattern
 from simlet.domain.principal import check_person
-from simlet.domain.service import Prices, Rules, Service, Terms
+from simlet.domain.service import MatchRules, Prices, Service, Terms
 from simlet.store import events, services, stock
 from simlet.store.sql import Tx
 
@@ -110,7 +110,7 @@ class ServiceChange:
                 _or(self.price_distributor_dong, prices.distributor_dong),
             ),
             waiting_s=_or(self.waiting_s, service.waiting_s),
-            rules=Rules(
+            rules=MatchRules(
                 _or(self.senders, rules.senders),
                 _or(self.texts, rules.texts),
                 rules.catch_all,

@@ -8,7 +8,7 @@ from simlet.domain.backoff import next_attempt, retry_after_ms
 from simlet.domain.endpoint import Endpoint, EndpointState, rest_ms
 from simlet.domain.events import Event, EventKind
 from simlet.store import attempts, callbacks, endpoints, events
-from simlet.store.callbacks import Callback, Standing
+from simlet.store.callbacks import Callback, CallbackStanding
 from simlet.store.sql import Tx
 
 FAILING_MS = 3 * 86_400_000
@@ -18,7 +18,7 @@ _HONOURED = {429, 503}
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AttemptResult:
     """How an attempt went.
 
     Attributes:
@@ -54,12 +54,12 @@ class Ended:
         return retry_after_ms(self.retry_after, now_ms) if self.status in _HONOURED else 0
 
 
-def note_attempts(tx: Tx, ended: Sequence[Ended], now_ms: int) -> dict[int, str]:
+def note_attempts(tx: Tx, ended: Sequence[AttemptResult], now_ms: int) -> dict[int, str]:
     """Records attempts; by callback the outcome: `delivered`, `again`, `failed`.
 
     One that was given up meanwhile, and made again, has nothing to say any more: it is `late`.
     """
-    by_endpoint: defaultdict[int, list[Ended]] = defaultdict(list)
+    by_endpoint: defaultdict[int, list[AttemptResult]] = defaultdict(list)
     for one in ended:
         by_endpoint[one.callback.endpoint_id].append(one)
     locked = endpoints.lock_endpoints(tx, by_endpoint) if by_endpoint else {}
@@ -79,11 +79,11 @@ def note_attempts(tx: Tx, ended: Sequence[Ended], now_ms: int) -> dict[int, str]
     return outcomes
 
 
-def _is_awaited(standing: Standing, ended: Ended) -> bool:
+def _is_awaited(standing: CallbackStanding, ended: AttemptResult) -> bool:
     return standing.pending and standing.callback.attempts == ended.callback.attempts
 
 
-def _note(tx: Tx, standing: Standing, ended: Ended, now_ms: int) -> str:
+def _note(tx: Tx, standing: CallbackStanding, ended: AttemptResult, now_ms: int) -> str:
     callback = standing.callback
     outcome, following = "delivered", None
     if not ended.delivered:
@@ -110,7 +110,9 @@ def _note(tx: Tx, standing: Standing, ended: Ended, now_ms: int) -> str:
     return outcome
 
 
-def _following(standing: Standing, ended: Ended, now_ms: int) -> tuple[int, int] | None:
+def _following(
+    standing: CallbackStanding, ended: AttemptResult, now_ms: int
+) -> tuple[int, int] | None:
     callback = standing.callback
     planned = next_attempt(
         urgent=callback.urgent,
@@ -125,7 +127,7 @@ def _following(standing: Standing, ended: Ended, now_ms: int) -> tuple[int, int]
     return step, max(at_ms, now_ms + ended.wait_ms(now_ms))
 
 
-def _after(endpoint: Endpoint, ended: Ended, now_ms: int) -> Endpoint:
+def _after(endpoint: Endpoint, ended: AttemptResult, now_ms: int) -> Endpoint:
     """How an endpoint does after an attempt."""
     if endpoint.state is not EndpointState.ACTIVE:
         return endpoint

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from simlet.domain.events import Event, EventKind
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import storable
-from simlet.domain.line_health import OutReason, Rules, look_after_report
+from simlet.domain.line_health import OutReason, PoolPolicy, look_after_report
 from simlet.store import events, gateway_health, gateways, health
 from simlet.store.gateway_health import Connection
-from simlet.store.health import HealthOf, NewReport
+from simlet.store.health import LineSnapshot, NewReport
 from simlet.store.sql import Tx
 
 _SEES_SIM = {Reception.READY, Reception.SEARCHING, Reception.DENIED, Reception.LOCKED}
@@ -53,7 +53,7 @@ class UnknownSim:
 class _Seen:
     """A line, what was told of it, and by which gateway."""
 
-    line: HealthOf
+    line: LineSnapshot
     seen: SeenLine
     gateway_id: int
     by_sim: bool
@@ -79,7 +79,7 @@ class _Seen:
 
 
 def note_reports(
-    tx: Tx, told: Sequence[GatewayUpdate], rules: Rules, now_ms: int
+    tx: Tx, told: Sequence[GatewayUpdate], rules: PoolPolicy, now_ms: int
 ) -> list[UnknownSim]:
     """Records what gateways told; the SIMs among it that no line in use has.
 
@@ -118,8 +118,8 @@ def _numbers(told: Sequence[GatewayUpdate]) -> list[str]:
 
 def _found(
     told: Sequence[GatewayUpdate],
-    by_iccid: Mapping[str, HealthOf],
-    by_number: Mapping[str, HealthOf],
+    by_iccid: Mapping[str, LineSnapshot],
+    by_number: Mapping[str, LineSnapshot],
 ) -> dict[int, _Seen]:
     """What counts of the lines that were told by name, each once."""
     found: dict[int, _Seen] = {}
@@ -175,7 +175,7 @@ def _attach(tx: Tx, taken: Sequence[_Seen], now_ms: int) -> None:
         events.add_event(tx, Event(EventKind.LINE_MOVED, now_ms, data=data))
 
 
-def _report(one: _Seen, rules: Rules) -> NewReport:
+def _report(one: _Seen, rules: PoolPolicy) -> NewReport:
     report, at_ms = one.seen.report, one.seen.at_ms
     look_at_ms = look_after_report(one.line.standing, report.reception, rules, at_ms)
     if one.takes and one.line.standing.out is OutReason.GATEWAY_DOWN:

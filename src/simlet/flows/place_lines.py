@@ -5,16 +5,16 @@ from dataclasses import replace
 
 from simlet.domain.allocate import block_of
 from simlet.domain.events import Event, EventKind
-from simlet.domain.line_health import OutReason, Rules, Standing, look_at
+from simlet.domain.line_health import LineStanding, OutReason, PoolPolicy, look_at
 from simlet.store import events, health, pool
-from simlet.store.health import HealthOf
+from simlet.store.health import LineSnapshot
 from simlet.store.sql import Tx
 
 MOST_STOCK_ROWS = 2_000
 """No more rows of the stock change in one transaction, unless it is a single block's."""
 
 
-def place_lines(tx: Tx, line_ids: Sequence[int], rules: Rules, now_ms: int) -> int:
+def place_lines(tx: Tx, line_ids: Sequence[int], rules: PoolPolicy, now_ms: int) -> int:
     """Looks at lines; how many of them, from the first on.
 
     The others are left for another transaction: too many rows of the stock would change in this
@@ -35,7 +35,7 @@ def place_lines(tx: Tx, line_ids: Sequence[int], rules: Rules, now_ms: int) -> i
     return count
 
 
-def _look_at(line: HealthOf, rules: Rules, now_ms: int) -> Standing:
+def _look_at(line: LineSnapshot, rules: PoolPolicy, now_ms: int) -> LineStanding:
     if line.retired:
         return replace(line.standing, look_at_ms=None)
     return look_at(line.standing, rules, now_ms)

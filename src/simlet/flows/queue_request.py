@@ -8,7 +8,7 @@ from simlet.domain.allocate import Chance
 from simlet.domain.errors import OUT_OF_STOCK, WAITING_LIMIT, Refused
 from simlet.domain.events import EventKind
 from simlet.domain.request import LineRequest, RequestState, check_wait
-from simlet.flows.end_request import tell_request
+from simlet.flows.end_request import describe_request
 from simlet.flows.give_line import RentRequest, give_line
 from simlet.flows.hold import Rented
 from simlet.store import accounts, requests, services
@@ -52,7 +52,7 @@ def _queue(tx: Tx, request: RentRequest, deadline_at_ms: int, now_ms: int) -> Li
         deadline_at_ms=deadline_at_ms,
     )
     queued = _queued(requests.add_request(tx, new), new)
-    tell_request(tx, queued, EventKind.REQUEST_QUEUED, now_ms)
+    describe_request(tx, queued, EventKind.REQUEST_QUEUED, now_ms)
     services.count_queued(tx, request.service_id, 1)
     return queued
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simlet.domain.events import DEALER_EVENTS, EventKind
-from simlet.flows.tell_event import EventDetail, tell_event
+from simlet.flows.describe_event import EventDetail, describe_event
 from simlet.store import events
 from simlet.store.sql import Tx
 from simlet.store.stretches import EVER
@@ -39,13 +39,13 @@ def events_page(
     more_after = stretch.last if stretch.last < EVER.last else None
     if len(found) == limit:
         more_after = found[-1].seq
-    return EventsPage([tell_event(tx, event) for event in found], more_after)
+    return EventsPage([describe_event(tx, event) for event in found], more_after)
 
 
 def detail_events(tx: Tx, numbers: Sequence[int]) -> list[EventDetail]:
     """The events of these numbers, in their order."""
     found = (events.event_by_seq(tx, seq) for seq in numbers)
-    return [tell_event(tx, event) for event in found if event is not None]
+    return [describe_event(tx, event) for event in found if event is not None]
 
 
 def latest_event(tx: Tx) -> int:

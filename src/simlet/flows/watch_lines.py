@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from simlet.domain.events import EventKind
 from simlet.domain.inbound import Quarantine
-from simlet.domain.line_health import OutReason, Record, Rules, must_rest
+from simlet.domain.line_health import HealthRecord, OutReason, PoolPolicy, must_rest
 from simlet.domain.rental import RentalState
 from simlet.flows.count_page import LogPage, begin_page, next_page
 from simlet.store import gateway_health, health
@@ -24,7 +24,7 @@ def read_on(tx: Tx, limit: int) -> LogPage[WatchedEvent]:
     return next_page(tx, CURSOR, limit, health.watched_events)
 
 
-def watch_lines(tx: Tx, page: LogPage[WatchedEvent], rules: Rules, now_ms: int) -> bool:
+def watch_lines(tx: Tx, page: LogPage[WatchedEvent], rules: PoolPolicy, now_ms: int) -> bool:
     """Counts what a page tells; False when it was counted meanwhile, or is empty.
 
     Any message shows that its line receives, with or without a rental. A rental failed when it
@@ -51,8 +51,8 @@ class _Count:
         failed: the lines on which rentals failed.
     """
 
-    lines: dict[int, Record]
-    gateways: dict[int, Record]
+    lines: dict[int, HealthRecord]
+    gateways: dict[int, HealthRecord]
     rested: frozenset[int]
     failed: set[int] = field(default_factory=set)
 
@@ -94,8 +94,8 @@ def _released_dong(event: WatchedEvent) -> int:
     return event.price_dong
 
 
-def _of(records: dict[int, Record], one_id: int) -> Record:
-    return records.get(one_id) or Record()
+def _of(records: dict[int, HealthRecord], one_id: int) -> HealthRecord:
+    return records.get(one_id) or HealthRecord()
 
 
 def _heard_line(event: WatchedEvent) -> int | None:
@@ -117,7 +117,7 @@ def _begin(tx: Tx, page: Sequence[WatchedEvent]) -> _Count:
     )
 
 
-def _due(tx: Tx, count: _Count, rules: Rules) -> list[int]:
+def _due(tx: Tx, count: _Count, rules: PoolPolicy) -> list[int]:
     """The lines that are to be looked at: they failed too often, or were heard while they rest."""
     due = []
     for line in health.lines_by_id(tx, count.failed | count.rested):

@@ -19,7 +19,7 @@ Value = str | int | float | bool
 Settings = Mapping[str, Value]
 
 
-class Fate(Enum):
+class Result(Enum):
     """What became of one message that was handed over.
 
     Attributes:
@@ -36,8 +36,8 @@ class Fate(Enum):
     REFUSED = "refused"
 
 
-Deliver = Callable[[Sequence[Inbound]], Awaitable[list[Fate]]]
-"""Keeps messages in order, and returns when they are on disk: one fate for each. It may be called
+Deliver = Callable[[Sequence[Inbound]], Awaitable[list[Result]]]
+"""Keeps messages in order, and returns when they are on disk: one result for each. It may be called
 by several tasks at once. It raises only when it is cancelled."""
 
 Report = Callable[[LineReport | GatewayReport], None]
@@ -112,7 +112,7 @@ class HttpAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class DriverContext:
     """What a driver gets to work with.
 
     Attributes:
@@ -200,7 +200,7 @@ class DriverKind:
     title: str
     settings: tuple[Setting, ...]
     setup: str
-    make: Callable[[Tools], Driver]
+    make: Callable[[DriverContext], Driver]
     takes_secret: bool = False
     reads_sims: bool = False
     check: Callable[[Settings], None] = _checked_as_they_are

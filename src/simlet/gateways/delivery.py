@@ -13,7 +13,7 @@ from typing import TypeGuard
 from simlet.domain.errors import Refused
 from simlet.domain.inbound import Inbound, Quarantine, own_id
 from simlet.flows.receive_message import Receipt, read_message, receive_read
-from simlet.gateways.contract import Deliver, Fate
+from simlet.gateways.contract import Deliver, Result
 from simlet.gateways.deadlines import Deadlines
 from simlet.gateways.spool import Arrival, Spool, Spooled
 from simlet.log import get_log
@@ -47,13 +47,13 @@ def deliver_for(
     """
     delivery = _Delivery(runtime, gateway_id, name, spool)
 
-    async def deliver(many: Sequence[Inbound]) -> list[Fate]:
+    async def deliver(many: Sequence[Inbound]) -> list[Result]:
         now_ms = runtime.clock.now_ms()
         messages = [_told_apart(runtime, one, now_ms) for one in many]
-        fates: list[Fate] = []
+        results: list[Result] = []
         for start in range(0, len(messages), IN_FLIGHT):
-            fates += await delivery.keep(messages[start : start + IN_FLIGHT], now_ms)
-        return fates
+            results += await delivery.keep(messages[start : start + IN_FLIGHT], now_ms)
+        return results
 
     return deliver
 
@@ -65,7 +65,7 @@ def _told_apart(runtime: Runtime, inbound: Inbound, now_ms: int) -> Inbound:
 
 
 @dataclass(slots=True)
-class _Room:
+class _Capacity:
     """Room for so many at a time; those who wait get it in the order in which they came."""
 
     free: int
@@ -111,18 +111,18 @@ class _Delivery:
     gateway_id: int
     name: str
     spool: Spool | None
-    _room: _Room = field(default_factory=lambda: _Room(IN_FLIGHT))
+    _room: _Capacity = field(default_factory=lambda: _Capacity(IN_FLIGHT))
     _deadlines: Deadlines = field(init=False)
 
     def __post_init__(self) -> None:
         self._deadlines = Deadlines(self.runtime.settings.spool.after_s)
 
-    async def keep(self, messages: list[Inbound], now_ms: int) -> list[Fate]:
-        """The fate of each; behind what waits in the spool, so that a line's order stays."""
+    async def keep(self, messages: list[Inbound], now_ms: int) -> list[Result]:
+        """The result of each; behind what waits in the spool, so that a line's order stays."""
         await self._room.take(len(messages))
         try:
             if self.spool is None:
-                return self._fates(await self._written(messages, now_ms))
+                return self._results(await self._written(messages, now_ms))
             if self.spool.waiting:
                 return await self._spooled(self.spool, messages, now_ms)
             return await self._written_or_spooled(self.spool, messages, now_ms)
@@ -131,7 +131,7 @@ class _Delivery:
 
     async def _written_or_spooled(
         self, spool: Spool, messages: list[Inbound], now_ms: int
-    ) -> list[Fate]:
+    ) -> list[Result]:
         try:
             with self._deadlines.within():
                 outcomes = await self._written(messages, now_ms)
@@ -141,45 +141,45 @@ class _Delivery:
             return await self._spooled(spool, messages, now_ms, may_be_kept=True)
         faults = [one for one in outcomes if _is_fault(one)]
         if not faults:
-            return self._fates(outcomes)
+            return self._results(outcomes)
         _log.error("message_not_written", gateway=self.name, exc_info=faults[0].error)
         faulty = [m for m, one in zip(messages, outcomes, strict=True) if _is_fault(one)]
-        fates = iter(await self._spooled(spool, faulty, now_ms))
-        return [next(fates) if _is_fault(one) else self._fate(one) for one in outcomes]
+        results = iter(await self._spooled(spool, faulty, now_ms))
+        return [next(results) if _is_fault(one) else self._result(one) for one in outcomes]
 
     async def _spooled(
         self, spool: Spool, messages: list[Inbound], now_ms: int, *, may_be_kept: bool = False
-    ) -> list[Fate]:
+    ) -> list[Result]:
         kept = await spool.append(
             [Arrival(self.gateway_id, self.name, now_ms, one) for one in messages]
         )
         if all(kept):
-            return [Fate.KEPT] * len(kept)
+            return [Result.KEPT] * len(kept)
         if may_be_kept:
             # Whoever sends it again without an id would double it: what became of it is waited for.
             outcomes = await self._written(messages, now_ms)
             return [
-                Fate.KEPT if is_spooled and _is_fault(one) else self._fate(one)
+                Result.KEPT if is_spooled and _is_fault(one) else self._result(one)
                 for is_spooled, one in zip(kept, outcomes, strict=True)
             ]
         _log.error("message_not_kept", gateway=self.name, messages=kept.count(False))
-        return [Fate.KEPT if one else Fate.FAILED for one in kept]
+        return [Result.KEPT if one else Result.FAILED for one in kept]
 
     async def _written(self, messages: list[Inbound], came_at_ms: int) -> list[Outcome]:
         came = _not_just_now(came_at_ms, self.runtime.clock.now_ms())
         return await _written(self.runtime, [(self.gateway_id, one, came) for one in messages])
 
-    def _fates(self, outcomes: list[Outcome]) -> list[Fate]:
-        return [self._fate(one) for one in outcomes]
+    def _results(self, outcomes: list[Outcome]) -> list[Result]:
+        return [self._result(one) for one in outcomes]
 
-    def _fate(self, outcome: Outcome) -> Fate:
+    def _result(self, outcome: Outcome) -> Result:
         if isinstance(outcome, Receipt):
-            return _fate_of(outcome)
+            return _result_of(outcome)
         if isinstance(outcome.error, Refused):
             _log.warning("message_refused", gateway=self.name, code=outcome.error.refusal.code)
         else:
             _log.error("message_not_kept", gateway=self.name, exc_info=outcome.error)
-        return Fate.FAILED
+        return Result.FAILED
 
 
 @dataclass(slots=True)
@@ -297,7 +297,7 @@ async def _written(runtime: Runtime, many: list[_Handed]) -> list[Outcome]:
             for gateway_id, inbound, came_at_ms in many
         ]
         return await runtime.db.write_all(receive_read, read)
-    except Exception as error:  # noqa: BLE001 - every message's fate says so
+    except Exception as error:  # noqa: BLE001 - every message's result says so
         return [Raised(error) for _ in many]
 
 
@@ -310,13 +310,13 @@ def _is_fault(outcome: Outcome) -> TypeGuard[Raised]:
     return isinstance(outcome, Raised) and not isinstance(outcome.error, Refused)
 
 
-def _fate_of(receipt: Receipt) -> Fate:
+def _result_of(receipt: Receipt) -> Result:
     if receipt.quarantine is Quarantine.OTHER_GATEWAY:
-        return Fate.REFUSED
-    return Fate.DUPLICATE if receipt.duplicate else Fate.KEPT
+        return Result.REFUSED
+    return Result.DUPLICATE if receipt.duplicate else Result.KEPT
 
 
 def _note_refusal(one: Spooled, receipt: Receipt) -> None:
-    if _fate_of(receipt) is Fate.REFUSED:
+    if _result_of(receipt) is Result.REFUSED:
         # The other side was told that it is kept, and it is: in quarantine, for the operator.
         _log.warning("spooled_message_refused", gateway=one.arrival.gateway)

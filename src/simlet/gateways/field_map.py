@@ -40,7 +40,7 @@ _GONE = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PostedRecord:
     """What was posted about one message: the places to look for a field in, the nearest first.
 
     Attributes:
@@ -73,7 +73,7 @@ class Record:
         return text_of(found, path)
 
 
-def read_records(request: HttpRequest, items: str) -> list[Record]:
+def read_records(request: HttpRequest, items: str) -> list[PostedRecord]:
     """The records of a request; several where its JSON holds a list.
 
     A field that is not in a record itself is looked for in the whole body, and then in the query.
@@ -88,10 +88,10 @@ def read_records(request: HttpRequest, items: str) -> list[Record]:
     """
     query = read_form(request.query)
     if request.fields:
-        return [Record([dict(request.fields), query])]
+        return [PostedRecord([dict(request.fields), query])]
     if not _is_json(request):
         form = read_form(request.body.decode("latin-1"))
-        return [Record([form, query], _told_charsets(request))]
+        return [PostedRecord([form, query], _told_charsets(request))]
     whole = read_json(request.body)
     found = _walk(whole, items) if items else whole
     if items and not isinstance(found, list):
@@ -101,7 +101,7 @@ def read_records(request: HttpRequest, items: str) -> list[Record]:
         raise invalid(items or "body", f"expected at most {MAX_MESSAGES} messages")
     if not all(isinstance(one, dict | list) for one in several):
         raise invalid(items or "body", "expected an object, or a list of objects")
-    return [Record([one, whole, query]) for one in several]
+    return [PostedRecord([one, whole, query]) for one in several]
 
 
 def _told_charsets(request: HttpRequest) -> tuple[str, ...]:

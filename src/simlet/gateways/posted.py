@@ -16,7 +16,7 @@ from simlet.domain.errors import Refused, invalid
 from simlet.domain.inbound import Inbound, MessageKind, Part, storable
 from simlet.domain.phone import parse_destination
 from simlet.domain.signing import hash_secret, secrets_equal
-from simlet.gateways.contract import Fate, HttpAnswer, HttpRequest
+from simlet.gateways.contract import HttpAnswer, HttpRequest, Result
 from simlet.log import get_log
 
 _log = get_log("gateways")
@@ -25,7 +25,12 @@ MAX_TEXT_CHARS = 40_000
 MAX_SENDER_CHARS = 64
 MAX_ID_CHARS = 200
 MAX_MESSAGES = 1000
-STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 403}
+STATUS_OF = {
+    Result.KEPT: 200,
+    Result.DUPLICATE: 200,
+    Result.FAILED: 503,
+    Result.REFUSED: 403,
+}
 NOT_KEPT = "it could not be kept now; send it again"
 NOT_ITS_LINE = "its line is another gateway's; do not send it again"
 RFC3339, UNIX_S, UNIX_MS = "rfc3339", "unix_s", "unix_ms"
@@ -226,7 +231,7 @@ def text_of(value: object, name: str) -> str | None:
 def is_secret(shown: str, secret_hash: bytes | None) -> bool:
     """Whether it is the gateway's secret, in a time that tells nothing; none is, where it has none.
 
-    `secret_hash` is that of the gateway's `Tools`.
+    `secret_hash` is that of the gateway's `DriverContext`.
     """
     equal = secrets_equal(hash_secret(shown), secret_hash or _NO_SECRET)
     return equal and secret_hash is not None
@@ -243,12 +248,12 @@ def error_answer(status: int, sentence: str) -> HttpAnswer:
     return HttpAnswer(status, msgspec.json.encode({"error": sentence}), reason=sentence)
 
 
-def worst(fates: Sequence[Fate]) -> Fate:
+def worst(results: Sequence[Result]) -> Result:
     """What one answer says of several messages: as long as one is to come again, all are."""
-    for fate in (Fate.FAILED, Fate.REFUSED, Fate.KEPT):
-        if fate in fates:
-            return fate
-    return Fate.DUPLICATE
+    for result in (Result.FAILED, Result.REFUSED, Result.KEPT):
+        if result in results:
+            return result
+    return Result.DUPLICATE
 
 
 def required(fields: Mapping[str, str | None], *names: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from simlet.domain.health import GatewayReport, LineReport
-from simlet.domain.line_health import Rules
+from simlet.domain.line_health import PoolPolicy
 from simlet.domain.phone import masked
 from simlet.flows.note_reports import GatewayUpdate, SeenLine, UnknownSim, note_reports
 from simlet.gateways.contract import Report
@@ -51,10 +51,10 @@ def _said(report: LineReport | GatewayReport) -> tuple[object, ...]:
     return report.reception, report.iccid, report.number, report.imsi, report.operator
 
 
-def rules_of(runtime: Runtime) -> Rules:
+def rules_of(runtime: Runtime) -> PoolPolicy:
     """The operator's limits for lines, from the settings."""
     lines = runtime.settings.lines
-    return Rules(
+    return PoolPolicy(
         fails_before_rest=lines.fails_before_rest,
         rest_s=lines.rest_s,
         longest_rest_s=lines.longest_rest_s,

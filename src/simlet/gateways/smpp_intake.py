@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from simlet.clock import Clock
 from simlet.domain.inbound import Inbound, Part
-from simlet.gateways.contract import Fate, Tools
+from simlet.gateways.contract import DriverContext, Result
 from simlet.log import get_log
 from simlet.wire.smpp import (
     Command,
@@ -37,7 +37,7 @@ _Content = tuple[str, str, str, Part | None]
 
 
 _OURS = "smpp-"
-_FAILED, _REFUSED = Fate.FAILED, Fate.REFUSED
+_FAILED, _REFUSED = Result.FAILED, Result.REFUSED
 
 
 def _is_ours(message: Inbound) -> bool:
@@ -157,7 +157,7 @@ class Intake:
         name: what the ids of the session hold; no other session's do.
     """
 
-    tools: Tools
+    context: DriverContext
     reading: Reading
     not_kept: Status
     redelivered: Redelivered
@@ -181,10 +181,10 @@ class Intake:
 
     async def keep(self, batch: Batch) -> bytes:
         """Hands a batch over; gives the answers to all of it, once it is kept."""
-        fates = await self.tools.deliver(batch.messages) if batch.messages else []
-        if _FAILED in fates:
-            self._note_failed(batch, fates)
-        outcomes = iter(fates)
+        results = await self.context.deliver(batch.messages) if batch.messages else []
+        if _FAILED in results:
+            self._note_failed(batch, results)
+        outcomes = iter(results)
         answers = [
             encode_answer(frame.command, self._status(next(outcomes)), frame.sequence)
             if isinstance(one, Inbound)
@@ -229,23 +229,23 @@ class Intake:
         had_id = self.redelivered.id_of(message)
         return message._replace(source_id=had_id) if had_id else message
 
-    def _note_failed(self, batch: Batch, fates: list[Fate]) -> None:
+    def _note_failed(self, batch: Batch, results: list[Result]) -> None:
         # What is not kept has no id yet that could be met again.
         kept = [
             message
-            for message, fate in zip(batch.messages, fates, strict=True)
-            if fate is not _FAILED and _is_ours(message)
+            for message, result in zip(batch.messages, results, strict=True)
+            if result is not _FAILED and _is_ours(message)
         ]
         if batch.doubt in self._in_doubt:
             self._in_doubt_count += len(kept) - len(batch.doubt.messages)
         batch.doubt.messages = kept
-        _log.warning("smpp_not_kept", gateway=self.tools.gateway, messages=fates.count(_FAILED))
+        _log.warning("smpp_not_kept", gateway=self.context.gateway, messages=results.count(_FAILED))
 
     def _note_unreadable(self, read: Sequence[Inbound | _NoMessage]) -> None:
         """Tells the log once for a batch: there may be a flood of them."""
         reasons = [one.reason for one in read if isinstance(one, _NoMessage) and one.reason]
         if reasons:
-            gateway = self.tools.gateway
+            gateway = self.context.gateway
             _log.warning("smpp_unreadable", gateway=gateway, pdus=len(reasons), first=reasons[0])
 
     def _add_doubt(self, doubt: _Doubt) -> None:
@@ -257,7 +257,7 @@ class Intake:
             while self._in_doubt_count > MAX_IN_DOUBT and len(self._in_doubt) > 1:
                 self._in_doubt_count -= len(self._in_doubt.popleft().messages)
 
-    def _status(self, fate: Fate) -> Status:
-        if fate is _FAILED:
+    def _status(self, result: Result) -> Status:
+        if result is _FAILED:
             return self.not_kept
-        return Status.ESME_RX_R_APPN if fate is _REFUSED else Status.ESME_ROK
+        return Status.ESME_RX_R_APPN if result is _REFUSED else Status.ESME_ROK

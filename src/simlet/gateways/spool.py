@@ -18,7 +18,7 @@ from msgspec.msgpack import Ext
 
 from simlet.clock import Clock
 from simlet.domain.inbound import Inbound
-from simlet.gateways.spool_files import DAMAGED, POISON, Record, SpoolFiles
+from simlet.gateways.spool_files import DAMAGED, POISON, SpoolFiles, SpoolRecord
 from simlet.gateways.spool_segment import framed
 from simlet.log import get_log
 
@@ -57,7 +57,7 @@ class Spooled:
     """
 
     arrival: Arrival
-    record: Record
+    record: SpoolRecord
     tries: int = 0
 
 
@@ -295,7 +295,7 @@ class Spool:
             _log.error("spool_not_written", error=str(error))
             return [False] * len(records)
 
-    async def _add(self, record: Record) -> None:
+    async def _add(self, record: SpoolRecord) -> None:
         try:
             self._batch.append(Spooled(decode(record.body), record))
         except ValueError as error:

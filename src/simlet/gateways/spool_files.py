@@ -23,7 +23,7 @@ _log = get_log("spool")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class SpoolRecord:
     """A record that was read and is not done yet."""
 
     segment: Segment
@@ -98,7 +98,7 @@ class SpoolFiles:
         self._count()
         return adopted
 
-    def read(self, count: int, size_bytes: int) -> list[Record]:
+    def read(self, count: int, size_bytes: int) -> list[SpoolRecord]:
         """The next records, the oldest first: at least one where there is one, and at most so many.
 
         Damaged ones are set aside. Those that were read before are not given again. A file that
@@ -107,7 +107,7 @@ class SpoolFiles:
         Raises:
             OSError: a file cannot be read, and nothing lies before it.
         """
-        records: list[Record] = []
+        records: list[SpoolRecord] = []
         try:
             for record in self._next_records():
                 records.append(record)
@@ -122,7 +122,7 @@ class SpoolFiles:
         self._count()
         return records
 
-    def _next_records(self) -> Iterator[Record]:
+    def _next_records(self) -> Iterator[SpoolRecord]:
         for segment in self._segments:
             for line in segment.lines():
                 body = unframed(line)
@@ -130,16 +130,16 @@ class SpoolFiles:
                     self._set_damaged_aside(segment, line)
                 else:
                     segment.unforgotten += 1
-                    yield Record(segment, line, body)
+                    yield SpoolRecord(segment, line, body)
 
-    def forget(self, records: Sequence[Record]) -> None:
+    def forget(self, records: Sequence[SpoolRecord]) -> None:
         """Records are done with; a file is erased with its last one."""
         for record in records:
             record.segment.unforgotten -= 1
         self._erase_spent()
         self._count()
 
-    def set_aside(self, record: Record, suffix: str) -> None:
+    def set_aside(self, record: SpoolRecord, suffix: str) -> None:
         """Keeps a record in a file for the operator, and is done with it."""
         _set_aside(record.segment, record.line, suffix)
         self.forget([record])

@@ -17,12 +17,12 @@ from simlet.flows.note_reports import last_sim_in
 from simlet.gateways.contract import (
     Deliver,
     Driver,
+    DriverContext,
     Expected,
-    Fate,
     HttpAnswer,
     HttpRequest,
     Report,
-    Tools,
+    Result,
     unheard,
 )
 from simlet.gateways.deadlines import Deadlines
@@ -177,7 +177,7 @@ class Supervisor:
         # What no name can be is not asked for: PostgreSQL takes no NUL.
         if not name.isprintable():
             return None
-        gateway = await self.runtime.db.glance(browse.find_gateway, name)
+        gateway = await self.runtime.db.quick_read(browse.find_gateway, name)
         return gateway if gateway is not None and self._is_known(gateway) else None
 
     async def _look(self) -> None:
@@ -237,7 +237,7 @@ class Supervisor:
     def _driver(self, gateway: Gateway) -> Driver:
         driver = self._drivers.get(gateway.name)
         if driver is None or self._made_of[gateway.name] != gateway:
-            driver = KINDS[gateway.kind].make(self._tools(gateway))
+            driver = KINDS[gateway.kind].make(self._context(gateway))
             self._drivers[gateway.name] = driver
             self._made_of[gateway.name] = gateway
         return driver
@@ -269,13 +269,13 @@ class Supervisor:
         if not KINDS[gateway.kind].reads_sims:
             return deliver
 
-        async def deliver_from_sims(many: Sequence[Inbound]) -> list[Fate]:
+        async def deliver_from_sims(many: Sequence[Inbound]) -> list[Result]:
             return await deliver([one._replace(has_sim=one.iccid is not None) for one in many])
 
         return deliver_from_sims
 
-    def _tools(self, gateway: Gateway) -> Tools:
-        return Tools(
+    def _context(self, gateway: Gateway) -> DriverContext:
+        return DriverContext(
             gateway=gateway.name,
             settings=check_settings(KINDS[gateway.kind], gateway.settings),
             secret_hash=gateway.secret_hash,

@@ -138,7 +138,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CallbackStanding:
     """A callback, whether it is still to be delivered, and when its rental's time is over."""
 
     callback: Callback
@@ -220,10 +220,10 @@ def lease_callbacks(tx: Tx, callback_ids: Iterable[int], until_ms: int) -> None:
     tx.run(_LEASE, ids=ids_array(callback_ids), until_ms=until_ms)
 
 
-def standings(tx: Tx, callback_ids: Sequence[int]) -> dict[int, Standing]:
+def standings(tx: Tx, callback_ids: Sequence[int]) -> dict[int, CallbackStanding]:
     """Callbacks as they stand; their endpoints are locked already."""
     rows = tx.rows(_STANDINGS, ids=ids_array(callback_ids))
-    return {row[0]: Standing(_callback(row), row[12] == "pending", row[13]) for row in rows}
+    return {row[0]: CallbackStanding(_callback(row), row[12] == "pending", row[13]) for row in rows}
 
 
 def try_later(

@@ -45,7 +45,7 @@ class Engine(Protocol):
         """As `read`, beside it: nothing else waits for lists."""
         ...
 
-    async def glance(self, call: Call) -> Any:
+    async def quick_read(self, call: Call) -> Any:
         """Runs a read of a few rows by key, the fastest way the engine has."""
         ...
 
@@ -103,7 +103,7 @@ class Database:
         read = self.engine.read_list if self.for_lists else self.engine.read
         return cast(T, await read(Call(flow, args, inputs)))
 
-    async def glance(
+    async def quick_read(
         self, flow: Callable[Concatenate[Tx, P], T], /, *args: P.args, **inputs: P.kwargs
     ) -> T:
         """Runs a flow that only reads a few rows by key: the path of polls.
@@ -112,7 +112,7 @@ class Database:
             Refused: what the flow refused with.
             DatabaseFault: the database failed, whichever it is.
         """
-        return cast(T, await self.engine.glance(Call(flow, args, inputs)))
+        return cast(T, await self.engine.quick_read(Call(flow, args, inputs)))
 
     async def watch(self) -> Watch:
         """Begins to watch for what is committed: within milliseconds, by whichever process.

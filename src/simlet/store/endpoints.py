@@ -209,7 +209,7 @@ def active_of_accounts(tx: Tx, account_ids: Collection[int]) -> list[Endpoint]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class LogSpan:
     """A page of the event log, seen from afar.
 
     Attributes:
@@ -223,12 +223,12 @@ class Stretch:
     concerned: bool
 
 
-def stretch_after(tx: Tx, after: int, limit: int) -> Stretch:
+def log_span_after(tx: Tx, after: int, limit: int) -> LogSpan:
     """Looks over a page of the event log, which costs far less than to read it."""
     row = tx.row(_CONCERNED, after=after, limit=limit)
     if row is None or row[1] is None:
-        return Stretch(after, full=False, concerned=False)
-    return Stretch(row[1], row[0] == limit, bool(row[2]))
+        return LogSpan(after, full=False, concerned=False)
+    return LogSpan(row[1], row[0] == limit, bool(row[2]))
 
 
 def active_by_ids(tx: Tx, endpoint_ids: Collection[int]) -> dict[int, Endpoint]:

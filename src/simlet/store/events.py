@@ -73,7 +73,7 @@ class LoggedEvent:
     data: dict[str, str | int | bool | None]
 
 
-class Trace(NamedTuple):
+class EventHeader(NamedTuple):
     """Whom an event concerns: all that waking somebody needs."""
 
     seq: int
@@ -131,15 +131,15 @@ def event_by_seq(tx: Tx, seq: int) -> LoggedEvent | None:
     return None if row is None else logged_event(row)
 
 
-def traces_after(tx: Tx, after: int, limit: int) -> list[Trace]:
+def headers_after(tx: Tx, after: int, limit: int) -> list[EventHeader]:
     """Whom the events with higher numbers concern, in order: cheaper than the events."""
-    return [_trace(row) for row in tx.rows(_TRACES, after=after, limit=limit)]
+    return [_header(row) for row in tx.rows(_TRACES, after=after, limit=limit)]
 
 
-def _trace(row: Row) -> Trace:
+def _header(row: Row) -> EventHeader:
     kind = EventKind(row[1])
     request_id = _requests.decode(row[4]).request_id if kind in _OF_REQUESTS else None
-    return Trace(row[0], kind, row[2], row[3], request_id)
+    return EventHeader(row[0], kind, row[2], row[3], request_id)
 
 
 def logged_event(row: Row) -> LoggedEvent:

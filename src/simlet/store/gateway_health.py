@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simlet.domain.line_health import Record
+from simlet.domain.line_health import HealthRecord
 from simlet.store.sql import Sql, Tx, ids_array, table_of
 
 _CONNECTIONS = Sql(
@@ -85,15 +85,15 @@ def set_seen(tx: Tx, gateway_id: int, seen_at_ms: int) -> None:
     tx.run(_SET_SEEN, gateway_id=gateway_id, seen_at_ms=seen_at_ms)
 
 
-def records(tx: Tx, gateway_ids: Iterable[int]) -> dict[int, Record]:
+def records(tx: Tx, gateway_ids: Iterable[int]) -> dict[int, HealthRecord]:
     """What came through gateways so far, by their ids; gateways do not rest."""
     return {
-        row[0]: Record(row[1], row[2], row[3], row[4], 0, row[5])
+        row[0]: HealthRecord(row[1], row[2], row[3], row[4], 0, row[5])
         for row in tx.rows(_RECORDS, ids=ids_array(gateway_ids))
     }
 
 
-def set_records(tx: Tx, of_gateways: Iterable[tuple[int, Record]]) -> None:
+def set_records(tx: Tx, of_gateways: Iterable[tuple[int, HealthRecord]]) -> None:
     """Records what came through gateways."""
     table = [
         (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from simlet.domain.health import Reception
-from simlet.domain.line_health import OutReason, Record, Standing
+from simlet.domain.line_health import HealthRecord, LineStanding, OutReason
 from simlet.store.sql import Row, Sql, Tx, ids_array, table_of, texts_array
 
 # One dealer alone, by however many services, must not send a line to rest.
@@ -138,12 +138,12 @@ class WatchedEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class HealthOf:
+class LineSnapshot:
     """A line, how it stands, and where it was seen last; `known` when anything was recorded."""
 
     id: int
     gateway_id: int | None
-    standing: Standing
+    standing: LineStanding
     port: str | None
     iccid: str
     number: str
@@ -174,8 +174,8 @@ def watched_events(tx: Tx, after: int, last: int) -> list[WatchedEvent]:
     return [WatchedEvent(*row) for row in rows if row[3] is not None or row[6] is not None]
 
 
-def _health_of(row: Row) -> HealthOf:
-    standing = Standing(
+def _health_of(row: Row) -> LineSnapshot:
+    standing = LineStanding(
         out=None if row[2] is None else OutReason(row[2]),
         reception=None if row[3] is None else Reception(row[3]),
         fails_in_row=row[4] or 0,
@@ -183,7 +183,7 @@ def _health_of(row: Row) -> HealthOf:
         gateway_out=bool(row[6]),
         look_at_ms=row[7],
     )
-    return HealthOf(
+    return LineSnapshot(
         id=row[0],
         gateway_id=row[1],
         standing=standing,
@@ -195,24 +195,24 @@ def _health_of(row: Row) -> HealthOf:
     )
 
 
-def lines_by_id(tx: Tx, line_ids: Iterable[int]) -> list[HealthOf]:
+def lines_by_id(tx: Tx, line_ids: Iterable[int]) -> list[LineSnapshot]:
     """Lines in the order of their ids."""
     return [_health_of(row) for row in tx.rows(_BY_IDS, ids=ids_array(line_ids))]
 
 
-def lines_by_iccid(tx: Tx, iccids: Sequence[str]) -> dict[str, HealthOf]:
+def lines_by_iccid(tx: Tx, iccids: Sequence[str]) -> dict[str, LineSnapshot]:
     """Lines in use by their ICCIDs."""
     found = map(_health_of, tx.rows(_BY_ICCIDS, texts=texts_array(iccids)))
     return {one.iccid: one for one in found}
 
 
-def lines_by_number(tx: Tx, numbers: Sequence[str]) -> dict[str, HealthOf]:
+def lines_by_number(tx: Tx, numbers: Sequence[str]) -> dict[str, LineSnapshot]:
     """Lines in use by their numbers."""
     found = map(_health_of, tx.rows(_BY_NUMBERS, texts=texts_array(numbers)))
     return {one.number: one for one in found}
 
 
-def lines_by_port(tx: Tx, gateway_id: int, ports: Sequence[str]) -> list[HealthOf]:
+def lines_by_port(tx: Tx, gateway_id: int, ports: Sequence[str]) -> list[LineSnapshot]:
     """A gateway's lines in use that were seen last in one of these ports."""
     rows = tx.rows(_BY_PORTS, gateway_id=gateway_id, texts=texts_array(ports))
     return [_health_of(row) for row in rows]
@@ -238,19 +238,19 @@ def lines_to_follow(
     return [row[0] for row in rows]
 
 
-def records(tx: Tx, line_ids: Iterable[int]) -> dict[int, Record]:
+def records(tx: Tx, line_ids: Iterable[int]) -> dict[int, HealthRecord]:
     """What came of lines so far, by their ids; none for those of which nothing is known."""
-    return {row[0]: Record(*row[1:]) for row in tx.rows(_RECORDS, ids=ids_array(line_ids))}
+    return {row[0]: HealthRecord(*row[1:]) for row in tx.rows(_RECORDS, ids=ids_array(line_ids))}
 
 
-def set_records(tx: Tx, of_lines: Iterable[tuple[int, Record]]) -> None:
+def set_records(tx: Tx, of_lines: Iterable[tuple[int, HealthRecord]]) -> None:
     """Records what came of lines."""
     table = [(line_id, *record_row(one)) for line_id, one in of_lines]
     if table:
         tx.run(_SET_RECORDS, table=table_of(table))
 
 
-def record_row(one: Record) -> tuple[int | None, ...]:
+def record_row(one: HealthRecord) -> tuple[int | None, ...]:
     """A record as a row of a `{table}`."""
     return (
         one.heard_at_ms,
@@ -268,7 +268,7 @@ def ask_for_look(tx: Tx, line_ids: Sequence[int], at_ms: int) -> None:
         tx.run(_LOOK_AT, at_ms=at_ms, ids=ids_array(line_ids))
 
 
-def set_standings(tx: Tx, standings: Iterable[tuple[int, Standing]], now_ms: int) -> None:
+def set_standings(tx: Tx, standings: Iterable[tuple[int, LineStanding]], now_ms: int) -> None:
     """Records how lines stand after a look, but for their reasons; see `pool.set_reasons`."""
     table = [
         (line_id, one.fails_in_row, one.rests, one.look_at_ms, None if one.out is None else now_ms)

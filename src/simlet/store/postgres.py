@@ -95,7 +95,7 @@ class PostgresDatabase:
         self._readers = ThreadPoolExecutor(max(2, pool_size // 2), "postgres-reader")
         # Of their own: nothing else must queue behind the lists of a large account.
         self._lists = ThreadPoolExecutor(LISTS_AT_ONCE, "postgres-lists")
-        self._glances = ThreadPoolExecutor(max(2, pool_size // 4), "postgres-glance")
+        self._quick_reads = ThreadPoolExecutor(max(2, pool_size // 4), "postgres-quick")
 
     async def write_all(self, calls: list[Call]) -> list[Any]:
         """Runs the flows in one transaction, in order; each outcome is a result or `Raised`."""
@@ -114,9 +114,9 @@ class PostgresDatabase:
         """As `read`, in threads that only lists have."""
         return await self._read_in(self._lists, call)
 
-    async def glance(self, call: Call) -> Any:
+    async def quick_read(self, call: Call) -> Any:
         """As `read`, in other threads: a round trip must not hold the caller's."""
-        return await self._read_in(self._glances, call)
+        return await self._read_in(self._quick_reads, call)
 
     async def _read_in(self, threads: ThreadPoolExecutor, call: Call) -> Any:
         self._refuse_when_closing()
@@ -131,7 +131,7 @@ class PostgresDatabase:
         """Ends after every flow that was accepted has its commit."""
         self._closing = True
         loop = asyncio.get_running_loop()
-        for executor in (self._writers, self._readers, self._lists, self._glances):
+        for executor in (self._writers, self._readers, self._lists, self._quick_reads):
             await loop.run_in_executor(None, executor.shutdown)
         await loop.run_in_executor(None, self._numbering.close)
         for connection in self._connections:

@@ -114,7 +114,7 @@ def _view(row: Row) -> RentalView:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class TokenView:
     """What a token lets its holder see: the state of its account, and one rental of it."""
 
     account_state: AccountState
@@ -122,7 +122,7 @@ class Sight:
     rental: RentalView | None
 
 
-def view_by_token(tx: Tx, token_hash: bytes, rental_id: int | None) -> Sight | None:
+def view_by_token(tx: Tx, token_hash: bytes, rental_id: int | None) -> TokenView | None:
     """A rental as its dealer reads it, in one statement: the path of polls.
 
     None when the token is unknown or revoked; no rental in it when the account has no such one.
@@ -131,7 +131,7 @@ def view_by_token(tx: Tx, token_hash: bytes, rental_id: int | None) -> Sight | N
     if row is None:
         return None
     rental = None if row[0] is None else _view(row)
-    return Sight(AccountState(row[14]), Tier(row[15]), rental)
+    return TokenView(AccountState(row[14]), Tier(row[15]), rental)
 
 
 def view_at_event(tx: Tx, event_seq: int) -> RentalView | None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from simlet.domain.matching import sender_keys
-from simlet.domain.service import Category, Prices, Rules, Service, Terms
+from simlet.domain.service import Category, MatchRules, Prices, Service, Terms
 from simlet.store.sql import Row, Sql, Tx, texts_array
 
 FIELDS = (
@@ -42,9 +42,9 @@ _texts = msgspec.json.Decoder(tuple[str, ...])
 
 
 @lru_cache(maxsize=4096)
-def rules_from(senders: str, texts: str, catch_all: object, code_pattern: str | None) -> Rules:
+def rules_from(senders: str, texts: str, catch_all: object, code_pattern: str | None) -> MatchRules:
     """The rules of a service from its columns."""
-    return Rules(_texts.decode(senders), _texts.decode(texts), bool(catch_all), code_pattern)
+    return MatchRules(_texts.decode(senders), _texts.decode(texts), bool(catch_all), code_pattern)
 
 
 def _service(row: Row) -> Service:

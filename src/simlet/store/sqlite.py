@@ -94,7 +94,7 @@ class SqliteDatabase:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    async def glance(self, call: Call) -> Any:
+    async def quick_read(self, call: Call) -> Any:
         """Runs a read of a few rows by key on the caller's thread: no hand-over, no waiting."""
         self._refuse_when_closing()
         try:

@@ -18,11 +18,11 @@ from simlet.domain.inbound import Inbound
 from simlet.domain.signing import hash_secret
 from simlet.gateways.contract import (
     Driver,
+    DriverContext,
     DriverKind,
     Expected,
-    Fate,
     HttpRequest,
-    Tools,
+    Result,
     Value,
 )
 from simlet.gateways.settings import check_settings
@@ -76,12 +76,12 @@ class Peer(Protocol):
 
 
 @dataclass(slots=True)
-class Office:
+class FakeSupervisor:
     """Stands where the supervisor does: takes what is handed over, and does what a test says.
 
     Attributes:
         handed_over: every message, in order, also those that were not kept.
-        fate: what becomes of messages from now on.
+        result: what becomes of messages from now on.
         open: while it is not set, messages are neither kept nor refused yet.
         expected: what the driver hears that somebody waits for.
         last_sims: what the SIM that was seen last in each port is known by; None while the
@@ -91,7 +91,7 @@ class Office:
     clock: FakeClock = field(default_factory=FakeClock)
     handed_over: list[Inbound] = field(default_factory=list)
     reports: list[LineReport | GatewayReport] = field(default_factory=list)
-    fate: Fate = Fate.KEPT
+    result: Result = Result.KEPT
     open: asyncio.Event = field(default_factory=asyncio.Event)
     expected: Sequence[Expected] = ()
     last_sims: dict[str, frozenset[str]] | None = field(default_factory=dict)
@@ -100,9 +100,11 @@ class Office:
     def __post_init__(self) -> None:
         self.open.set()
 
-    def tools(self, kind: DriverKind, settings: Mapping[str, Value] | None = None) -> Tools:
+    def context(
+        self, kind: DriverKind, settings: Mapping[str, Value] | None = None
+    ) -> DriverContext:
         """What a driver of a kind gets to work with; its settings are checked and completed."""
-        return Tools(
+        return DriverContext(
             gateway=GATEWAY,
             settings=check_settings(kind, settings or {}),
             secret_hash=hash_secret(SECRET) if kind.takes_secret else None,
@@ -116,12 +118,12 @@ class Office:
             last_sim=self._last_sim,
         )
 
-    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
+    async def deliver(self, many: Sequence[Inbound]) -> list[Result]:
         """See `simlet.gateways.contract.Deliver`."""
         self.handed_over.extend(many)
         self._arrived.set()
         await self.open.wait()
-        return [self.fate for _ in many]
+        return [self.result for _ in many]
 
     async def until_handed_over(self, count: int) -> list[Inbound]:
         """Waits until so many messages were handed over; gives all of them.
@@ -145,7 +147,7 @@ class Office:
             yield one
 
 
-Connect = Callable[[Office], AbstractAsyncContextManager[Peer]]
+Connect = Callable[[FakeSupervisor], AbstractAsyncContextManager[Peer]]
 
 
 @asynccontextmanager
@@ -186,8 +188,8 @@ def over_http(kind: DriverKind, settings: Mapping[str, Value] | None = None) -> 
     """How to connect to a driver whose cases are requests."""
 
     @asynccontextmanager
-    async def connect(office: Office) -> AsyncIterator[Peer]:
-        driver = kind.make(office.tools(kind, settings))
+    async def connect(supervisor: FakeSupervisor) -> AsyncIterator[Peer]:
+        driver = kind.make(supervisor.context(kind, settings))
         async with running(driver):
             yield Poster(driver)
 
@@ -199,7 +201,7 @@ class UnderTest:
     """A kind of driver under test.
 
     Attributes:
-        connect: makes a driver with the tools of an office, runs it, connects the other side, and
+        connect: makes a driver with a context of its own, runs it, connects the other side, and
             ends both.
         secrets: what must not be found in the log, beside the messages.
         settings: of a kind that has to be given some.
@@ -214,10 +216,10 @@ class UnderTest:
 
 async def hands_over_what_was_sent(under_test: UnderTest, case: Case) -> None:
     """The messages are as they were recorded, and the other side is told that they are kept."""
-    office = Office()
-    async with under_test.connect(office) as peer:
+    supervisor = FakeSupervisor()
+    async with under_test.connect(supervisor) as peer:
         reaction = await _reaction(peer, case)
-    assert tuple(office.handed_over) == case.inbound
+    assert tuple(supervisor.handed_over) == case.inbound
     assert reaction is case.reaction
 
 
@@ -225,15 +227,15 @@ async def acknowledges_after_keeping(under_test: UnderTest, case: Case) -> None:
     """The other side hears nothing before the message is on disk."""
     if not case.inbound:
         return
-    office = Office()
-    office.open.clear()
-    async with under_test.connect(office) as peer:
+    supervisor = FakeSupervisor()
+    supervisor.open.clear()
+    async with under_test.connect(supervisor) as peer:
         sending = asyncio.ensure_future(_reaction(peer, case))
-        await office.until_handed_over(1)
+        await supervisor.until_handed_over(1)
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         assert not sending.done()
-        office.open.set()
+        supervisor.open.set()
         assert await sending is case.reaction
 
 
@@ -241,8 +243,8 @@ async def asks_again_for_what_is_not_kept(under_test: UnderTest, case: Case) -> 
     """What could not be kept is not taken from the other side."""
     if not case.inbound:
         return
-    office = Office(fate=Fate.FAILED)
-    async with under_test.connect(office) as peer:
+    supervisor = FakeSupervisor(result=Result.FAILED)
+    async with under_test.connect(supervisor) as peer:
         assert await _reaction(peer, case) is Reaction.AGAIN
 
 
@@ -250,8 +252,8 @@ async def takes_what_was_kept_before(under_test: UnderTest, case: Case) -> None:
     """A repetition is acknowledged, so that it ends."""
     if not case.inbound:
         return
-    office = Office(fate=Fate.DUPLICATE)
-    async with under_test.connect(office) as peer:
+    supervisor = FakeSupervisor(result=Result.DUPLICATE)
+    async with under_test.connect(supervisor) as peer:
         assert await _reaction(peer, case) is case.reaction
 
 
@@ -259,8 +261,8 @@ async def ends_what_is_refused(under_test: UnderTest, case: Case) -> None:
     """What is another gateway's is not asked for again."""
     if not case.inbound:
         return
-    office = Office(fate=Fate.REFUSED)
-    async with under_test.connect(office) as peer:
+    supervisor = FakeSupervisor(result=Result.REFUSED)
+    async with under_test.connect(supervisor) as peer:
         assert await _reaction(peer, case) in {Reaction.TAKEN, Reaction.REJECTED}
 
 
@@ -268,9 +270,9 @@ async def logs_nothing_of_a_message(under_test: UnderTest, case: Case) -> None:
     """No sender, no text, no whole number and no secret reaches the log."""
     stream = io.StringIO()
     configure_log("debug", "json", stream)
-    for fate in (Fate.KEPT, Fate.FAILED):
-        office = Office(fate=fate)
-        async with under_test.connect(office) as peer:
+    for result in (Result.KEPT, Result.FAILED):
+        supervisor = FakeSupervisor(result=result)
+        async with under_test.connect(supervisor) as peer:
             await _reaction(peer, case)
     logged = stream.getvalue()
     said = [one for message in case.inbound for one in (message.to, message.sender, message.text)]

@@ -15,7 +15,7 @@ from simlet.domain.principal import Account, Tier
 from simlet.domain.rental import Rental
 from simlet.domain.report import ReportReason
 from simlet.domain.request import LineRequest
-from simlet.domain.service import Category, Prices, Rules, Service, Terms
+from simlet.domain.service import Category, MatchRules, Prices, Service, Terms
 from simlet.domain.signing import (
     TOKEN_RANDOM_BYTES,
     format_gateway_secret,
@@ -151,7 +151,7 @@ class World:
         extend_times: int = 0,
     ) -> Service:
         """A service; without any rule it takes senders of its own name."""
-        rules = Rules(
+        rules = MatchRules(
             senders=senders if senders or texts or catch_all else (name,),
             texts=texts,
             catch_all=catch_all,

@@ -68,7 +68,9 @@ class Metrics:
             read = await self._read()
         waiting = None if self.spool is None else self.spool.waiting
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Told(read, dict(self._events), waiting, self.runtime.clock.now_ms()))
+        registry.register(
+            _FigureCollector(read, dict(self._events), waiting, self.runtime.clock.now_ms())
+        )
         return generate_latest(registry)
 
     async def _read(self) -> Figures:
@@ -82,7 +84,7 @@ class Metrics:
         return self._figures
 
 
-class _Told(Collector):
+class _FigureCollector(Collector):
     """The figures as families of metrics."""
 
     def __init__(

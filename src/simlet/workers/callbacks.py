@@ -13,25 +13,25 @@ import msgspec
 
 from simlet.domain.inbound import MessageKind
 from simlet.domain.rental import RentalState
-from simlet.feed import News
+from simlet.feed import Waiter
 from simlet.flows.deliver_callbacks import (
+    Capacity,
     Delivery,
     DeliveryRound,
-    Room,
     headers_for,
     look_ahead,
     reclaim_callbacks,
     under_way,
     work_callbacks,
 )
-from simlet.flows.note_attempts import Ended
-from simlet.flows.tell_event import EventDetail, is_read
+from simlet.flows.describe_event import EventDetail, is_read
+from simlet.flows.note_attempts import AttemptResult
 from simlet.log import get_log
 from simlet.outbound import Answer, Poster
 from simlet.reads import CALLBACK
 from simlet.runtime import Runtime
 from simlet.store.rental_views import RentalView
-from simlet.workers.beat import AFTER_FAULT_S
+from simlet.workers.periodic_task import AFTER_FAULT_S
 
 RecordingUrl = Callable[[RentalView], str | None]
 EventBody = Callable[[EventDetail], bytes]
@@ -62,7 +62,7 @@ _log = get_log("callbacks")
 
 
 @dataclass(slots=True)
-class Posting:
+class CallbackWorker:
     """The worker of callbacks; one process alone has it.
 
     An event is posted as soon as the feed tells of it. An account has at most a quarter of the
@@ -76,9 +76,9 @@ class Posting:
     event_body: EventBody
     _task: asyncio.Task[None] | None = None
     _stopping: bool = False
-    _news: News | None = None
+    _news: Waiter | None = None
     _under_way: dict[asyncio.Task[None], Delivery] = field(default_factory=dict)
-    _ended: list[Ended] = field(default_factory=list)
+    _ended: list[AttemptResult] = field(default_factory=list)
     _answering: dict[int, None] = field(default_factory=dict)
     _last_account: int = 0
     _seen: int = 0
@@ -126,7 +126,7 @@ class Posting:
         """One turn of work; seconds until there is more to do, if nobody rings before."""
         now_ms = self.runtime.clock.now_ms()
         if not (self._ended or self._is_due(now_ms) or self._is_long_ago(now_ms)):
-            glimpse = await self.runtime.db.glance(look_ahead, self._seen, PAGE)
+            glimpse = await self.runtime.db.quick_read(look_ahead, self._seen, PAGE)
             if not glimpse.work:
                 self._seen = glimpse.seq
                 return 0.0 if glimpse.more else self._pause_s(now_ms)
@@ -153,13 +153,13 @@ class Posting:
             return LONGEST_PAUSE_S
         return min(LONGEST_PAUSE_S, max(0, self._next_at_ms - now_ms) / 1000)
 
-    async def _turn(self, room: Room, now_ms: int) -> DeliveryRound:
+    async def _turn(self, capacity: Capacity, now_ms: int) -> DeliveryRound:
         """Records what ended, and takes what is due; nothing that ended is lost by a fault."""
         ended, self._ended = self._ended, []
         lease_s = self.runtime.settings.callbacks.timeout_s + LEASE_MARGIN_S
         try:
             turn = await self.runtime.db.write(
-                work_callbacks, ended, room, now_ms, lease_s=lease_s, page=PAGE, seen=self._seen
+                work_callbacks, ended, capacity, now_ms, lease_s=lease_s, page=PAGE, seen=self._seen
             )
         except Exception:
             self._ended = ended + self._ended
@@ -170,13 +170,13 @@ class Posting:
 
     async def _record(self) -> float:
         """Records what ended, and takes nothing."""
-        await self._turn(Room(places=0, per_account=0), self.runtime.clock.now_ms())
+        await self._turn(Capacity(places=0, per_account=0), self.runtime.clock.now_ms())
         return 0.0
 
-    def _room(self) -> Room:
+    def _room(self) -> Capacity:
         all_places = self.runtime.settings.callbacks.concurrency
         by_account, by_endpoint = under_way(self._under_way.values())
-        return Room(
+        return Capacity(
             places=all_places - len(self._under_way),
             per_account=ceil(all_places / _ACCOUNTS_AT_LEAST),
             by_account=by_account,
@@ -217,7 +217,7 @@ class Posting:
         if len(self._answering) > MOST_ANSWERING:
             del self._answering[next(iter(self._answering))]
         self._ended.append(
-            Ended(
+            AttemptResult(
                 delivery.callback,
                 began_ms,
                 answer.duration_ms,
@@ -254,7 +254,7 @@ async def _attempted(work: Work) -> float | None:
         return None
 
 
-def _tell(ended: Ended, outcome: str) -> None:
+def _tell(ended: AttemptResult, outcome: str) -> None:
     _log.info(
         "callback_posted",
         callback=ended.callback.id,

@@ -13,15 +13,15 @@ from simlet.flows.count_figures import (
 from simlet.flows.count_page import LogPage
 from simlet.runtime import Runtime
 from simlet.store.figures import Sample
-from simlet.workers.beat import Beat
+from simlet.workers.periodic_task import PeriodicTask
 
 PAGE = 2_000
 PAUSE_S = 5.0
 
 
-def counting(runtime: Runtime) -> Beat:
+def counting(runtime: Runtime) -> PeriodicTask:
     """The worker that counts; one process alone has it."""
-    return Beat("figures", _Figures(runtime).turn, PAUSE_S, runtime.clock)
+    return PeriodicTask("figures", _Figures(runtime).turn, PAUSE_S, runtime.clock)
 
 
 @dataclass(slots=True)

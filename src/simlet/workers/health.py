@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from simlet.clock import Clock
-from simlet.domain.line_health import Rules
+from simlet.domain.line_health import PoolPolicy
 from simlet.flows.follow_gateways import (
     any_turning,
     follow_gateway,
@@ -16,7 +16,7 @@ from simlet.flows.watch_lines import read_on, watch_lines
 from simlet.gateways.reports import Reports, rules_of
 from simlet.runtime import Runtime
 from simlet.store.gateway_health import PoolChange
-from simlet.workers.beat import Beat
+from simlet.workers.periodic_task import PeriodicTask
 
 PAUSE_S = 1.0
 EVENTS_PAGE = 2_000
@@ -25,14 +25,14 @@ LOOK_AGAIN_S = 60.0
 """Lines that came to a gateway while it was down are found within this time."""
 
 
-def noting(reports: Reports, clock: Clock) -> Beat:
+def noting(reports: Reports, clock: Clock) -> PeriodicTask:
     """The worker that writes what the drivers of this process report."""
-    return Beat("reports", reports.flush, PAUSE_S, clock)
+    return PeriodicTask("reports", reports.flush, PAUSE_S, clock)
 
 
-def watching(runtime: Runtime) -> Beat:
+def watching(runtime: Runtime) -> PeriodicTask:
     """The worker that moves lines in the pool; one process alone has it."""
-    return Beat("lines", _Watch(runtime, rules_of(runtime)).turn, PAUSE_S, runtime.clock)
+    return PeriodicTask("lines", _Watch(runtime, rules_of(runtime)).turn, PAUSE_S, runtime.clock)
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _Watch:
     """
 
     runtime: Runtime
-    rules: Rules
+    rules: PoolPolicy
     _behind: dict[PoolChange, int] = field(default_factory=dict)
     _again_s: float = 0.0
 

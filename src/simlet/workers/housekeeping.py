@@ -3,13 +3,13 @@
 from simlet.flows.forget_callbacks import forget_callbacks
 from simlet.flows.forget_old import forget_old
 from simlet.runtime import Runtime
-from simlet.workers.beat import Beat
+from simlet.workers.periodic_task import PeriodicTask
 
 BATCH = 500
 PAUSE_S = 30.0
 
 
-def housekeeping(runtime: Runtime) -> Beat:
+def housekeeping(runtime: Runtime) -> PeriodicTask:
     """The worker that forgets."""
 
     async def work() -> bool:
@@ -20,4 +20,4 @@ def housekeeping(runtime: Runtime) -> Beat:
         )
         return max(count, callbacks) == BATCH
 
-    return Beat("housekeeping", work, PAUSE_S, runtime.clock)
+    return PeriodicTask("housekeeping", work, PAUSE_S, runtime.clock)

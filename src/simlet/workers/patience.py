@@ -7,7 +7,7 @@ from simlet.flows.give_up_parts import give_up_parts, overdue_parts
 from simlet.log import get_log
 from simlet.runtime import Runtime
 from simlet.store.sql import Raised
-from simlet.workers.beat import Beat
+from simlet.workers.periodic_task import PeriodicTask
 
 BATCH = 100
 PAUSE_S = 1.0
@@ -17,9 +17,9 @@ AGAIN_S = 60.0
 _log = get_log("workers")
 
 
-def patience(runtime: Runtime) -> Beat:
+def patience(runtime: Runtime) -> PeriodicTask:
     """The worker that gives up waiting."""
-    return Beat("patience", _Patience(runtime).turn, PAUSE_S, runtime.clock)
+    return PeriodicTask("patience", _Patience(runtime).turn, PAUSE_S, runtime.clock)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from simlet.flows.fill_requests import (
     FillOutcome,
-    Standing,
+    QueuedRequest,
     any_queued,
     expire_requests,
     fill_request,
@@ -10,23 +10,23 @@ from simlet.flows.fill_requests import (
 )
 from simlet.runtime import Runtime
 from simlet.store.requests import Queue
-from simlet.workers.beat import Beat
+from simlet.workers.periodic_task import PeriodicTask
 
 BATCH = 200
 PAUSE_S = 0.25
 
 
-def stock_queue(runtime: Runtime) -> Beat:
+def stock_queue(runtime: Runtime) -> PeriodicTask:
     """The worker that serves the queues for stock."""
 
     async def work() -> bool:
         # Nearly always nobody queues: then nobody is kept from writing.
-        if not await runtime.db.glance(any_queued):
+        if not await runtime.db.quick_read(any_queued):
             return False
         await _expire(runtime)
         return await serve(runtime)
 
-    return Beat("stock_queue", work, PAUSE_S, runtime.clock)
+    return PeriodicTask("stock_queue", work, PAUSE_S, runtime.clock)
 
 
 async def serve(runtime: Runtime) -> bool:
@@ -50,7 +50,7 @@ async def serve(runtime: Runtime) -> bool:
     return filled
 
 
-async def _turn(runtime: Runtime, one: Standing, kept: set[tuple[Queue, int]]) -> FillOutcome:
+async def _turn(runtime: Runtime, one: QueuedRequest, kept: set[tuple[Queue, int]]) -> FillOutcome:
     """A request's turn; where another of its account kept its place just now, so does this."""
     if (one.queue, one.account_id) in kept:
         return FillOutcome.KEPT

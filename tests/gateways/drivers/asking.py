@@ -8,19 +8,19 @@ from gateways.drivers.cases_webhook import FORM, get, post
 from simlet.domain.inbound import Inbound
 from simlet.gateways.contract import HttpAnswer, HttpRequest, Value
 from simlet.gateways.drivers.webhook import KIND
-from simlet.testing.driver_kit import SECRET, Office
+from simlet.testing.driver_kit import SECRET, FakeSupervisor
 
 TO = "+84912345678"
 ONE = {"to": "0912345678", "from": "Yahoo", "text": "486460"}
 
 
 async def ask(
-    request: HttpRequest, office: Office | None = None, /, **settings: Value
+    request: HttpRequest, supervisor: FakeSupervisor | None = None, /, **settings: Value
 ) -> tuple[HttpAnswer, list[Inbound]]:
     """The answer to a request, and what was handed over for it."""
-    office = office or Office()
-    driver = KIND.make(office.tools(KIND, settings))
-    return await driver.answer(request), office.handed_over
+    supervisor = supervisor or FakeSupervisor()
+    driver = KIND.make(supervisor.context(KIND, settings))
+    return await driver.answer(request), supervisor.handed_over
 
 
 async def read(request: HttpRequest, **settings: Value) -> Inbound:

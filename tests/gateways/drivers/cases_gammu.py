@@ -17,7 +17,7 @@ from simlet.testing.clock import START_MS
 from simlet.testing.driver_kit import (
     SECRET,
     Case,
-    Office,
+    FakeSupervisor,
     Peer,
     Poster,
     Reaction,
@@ -165,10 +165,10 @@ class _Daemon:
 
 
 @asynccontextmanager
-async def _connect(office: Office) -> AsyncIterator[Peer]:
+async def _connect(supervisor: FakeSupervisor) -> AsyncIterator[Peer]:
     with tempfile.TemporaryDirectory(prefix="simlet-gammu-") as folder:
         database = make_database(Path(folder))
-        driver = KIND.make(office.tools(KIND, SETTINGS | {"database": str(database)}))
+        driver = KIND.make(supervisor.context(KIND, SETTINGS | {"database": str(database)}))
         async with running(driver):
             yield _Daemon(database, Poster(driver))
 

@@ -14,7 +14,7 @@ from simlet.domain.inbound import Inbound, MessageKind, Part
 from simlet.gateways.contract import Value
 from simlet.gateways.drivers.modem import KIND
 from simlet.testing.clock import FakeClock
-from simlet.testing.driver_kit import Case, Office, Peer, Reaction, UnderTest, running
+from simlet.testing.driver_kit import Case, FakeSupervisor, Peer, Reaction, UnderTest, running
 from simlet.testing.modem import PretendModem
 from simlet.testing.modem_answers import Sim
 from simlet.testing.sms_pdus import tpdu_length
@@ -83,26 +83,26 @@ class Network:
     """Sends messages to a modem, and sees whether they are deleted."""
 
     modem: PretendModem
-    office: Office
+    supervisor: FakeSupervisor
 
     async def send(self, sent: Any) -> Reaction:
         assert isinstance(sent, Pdu)
-        before = len(self.office.handed_over)
+        before = len(self.supervisor.handed_over)
         self.modem.receive(sent.octets, sent.length)
-        async with passing_time(self.office.clock):
+        async with passing_time(self.supervisor.clock):
             await until(
-                lambda: not self.modem.stored("SM") or len(self.office.handed_over) > before + 1
+                lambda: not self.modem.stored("SM") or len(self.supervisor.handed_over) > before + 1
             )
         return Reaction.AGAIN if self.modem.stored("SM") else Reaction.TAKEN
 
 
 @asynccontextmanager
-async def connect(office: Office) -> AsyncIterator[Peer]:
+async def connect(supervisor: FakeSupervisor) -> AsyncIterator[Peer]:
     modem = PretendModem()
     with plugged_in(modem):
-        async with running(KIND.make(office.tools(KIND, settings(modem, pin=PIN)))):
+        async with running(KIND.make(supervisor.context(KIND, settings(modem, pin=PIN)))):
             await until(lambda: modem.is_set_up)
-            yield Network(modem, office)
+            yield Network(modem, supervisor)
 
 
 def _recorded() -> Iterator[Case]:

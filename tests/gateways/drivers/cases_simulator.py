@@ -10,7 +10,7 @@ from simlet.domain.inbound import Inbound, MessageKind
 from simlet.gateways.contract import Driver, Expected, Value
 from simlet.gateways.drivers.simulator import KIND
 from simlet.testing.clock import START_MS
-from simlet.testing.driver_kit import Case, Office, Peer, Reaction, UnderTest
+from simlet.testing.driver_kit import Case, FakeSupervisor, Peer, Reaction, UnderTest
 
 NUMBER = "+84912345678"
 SETTINGS: dict[str, Value] = {"seed": 7, "delay_min_s": 2, "delay_max_s": 2}
@@ -21,14 +21,14 @@ class Renter:
     """Rents a pretend line; the driver's `run` ends when all that it heard of is answered."""
 
     driver: Driver
-    office: Office
+    supervisor: FakeSupervisor
 
     async def send(self, sent: Any) -> Reaction:
-        self.office.expected = (sent,)
+        self.supervisor.expected = (sent,)
         playing = asyncio.ensure_future(self.driver.run())
         try:
             while not playing.done():
-                handed = self.office.handed_over
+                handed = self.supervisor.handed_over
                 if len(handed) > len(set(handed)):
                     return Reaction.AGAIN
                 await self._pass_time(playing)
@@ -39,18 +39,18 @@ class Renter:
 
     async def _pass_time(self, playing: "asyncio.Future[None]") -> None:
         """Lets a second pass once the driver waits for nothing else."""
-        asleep = asyncio.ensure_future(self.office.clock.wait_for_sleeping(1))
+        asleep = asyncio.ensure_future(self.supervisor.clock.wait_for_sleeping(1))
         try:
             await asyncio.wait({playing, asleep}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             asleep.cancel()
-        self.office.clock.advance(1)
+        self.supervisor.clock.advance(1)
         await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def connect(office: Office) -> AsyncIterator[Peer]:
-    yield Renter(KIND.make(office.tools(KIND, SETTINGS)), office)
+async def connect(supervisor: FakeSupervisor) -> AsyncIterator[Peer]:
+    yield Renter(KIND.make(supervisor.context(KIND, SETTINGS)), supervisor)
 
 
 def _said(sender: str, text: str) -> tuple[Inbound]:

@@ -8,11 +8,11 @@ from random import Random
 from gateways.drivers.smsc import NUMBER, PASSWORD, SETTINGS, Link, bound, deliver_sm, pdu, tlv
 from simlet.domain.inbound import Inbound, MessageKind, Part
 from simlet.gateways.drivers.smpp import KIND
-from simlet.testing.driver_kit import Case, Office, Peer, Reaction, UnderTest
+from simlet.testing.driver_kit import Case, FakeSupervisor, Peer, Reaction, UnderTest
 from simlet.wire.smpp import Command, Status
 
 SESSION = f"smpp-{Random(1).randrange(2**62):x}"
-"""What ids of ours begin with in the first session of an `Office`."""
+"""What ids of ours begin with in the first session of an `FakeSupervisor`."""
 
 _AGAIN = {Status.ESME_RX_T_APPN, Status.ESME_RMSGQFUL, Status.ESME_RTHROTTLED}
 
@@ -31,8 +31,8 @@ class Sending:
 
 
 @asynccontextmanager
-async def connect(office: Office) -> AsyncIterator[Peer]:
-    async with bound(office) as (_, link):
+async def connect(supervisor: FakeSupervisor) -> AsyncIterator[Peer]:
+    async with bound(supervisor) as (_, link):
         yield Sending(link)
 
 

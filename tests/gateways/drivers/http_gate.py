@@ -80,6 +80,6 @@ def call_form(recording: bytes | None = None, **fields: str) -> aiohttp.FormData
     return form
 
 
-def fates(reply: Reply) -> list[str]:
+def results(reply: Reply) -> list[str]:
     assert reply.status == 200, reply.raw
     return [one["result"] for one in reply.json["results"]]

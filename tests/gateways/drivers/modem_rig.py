@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from gateways.drivers.cases_modem import plugged_in, settings, until
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import Inbound
-from simlet.gateways.contract import Fate, Value
+from simlet.gateways.contract import Result, Value
 from simlet.gateways.drivers.modem import KIND
-from simlet.testing.driver_kit import Office, running
+from simlet.testing.driver_kit import FakeSupervisor, running
 from simlet.testing.modem import PretendModem
 from simlet.testing.modem_answers import Sim, StoredMessage
 from simlet.testing.sms_pdus import Stamp, tpdu_length, write_deliver
@@ -28,14 +28,14 @@ def stored(text: str, status: int = 0) -> StoredMessage:
 
 
 @dataclass
-class Desk(Office):
+class Desk(FakeSupervisor):
     """An office that can decide each message by itself."""
 
-    decide: Callable[[Inbound], Fate] | None = None
+    decide: Callable[[Inbound], Result] | None = None
 
-    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
-        fates = await super().deliver(many)
-        return [self.decide(one) for one in many] if self.decide else fates
+    async def deliver(self, many: Sequence[Inbound]) -> list[Result]:
+        results = await super().deliver(many)
+        return [self.decide(one) for one in many] if self.decide else results
 
     @property
     def texts(self) -> list[str]:
@@ -68,8 +68,8 @@ class Rig:
     @asynccontextmanager
     async def working(self, **others: Value) -> AsyncIterator[None]:
         """The driver at work; the clock stands."""
-        tools = self.desk.tools(KIND, settings(self.modem, **others))
-        async with running(KIND.make(tools)):
+        context = self.desk.context(KIND, settings(self.modem, **others))
+        async with running(KIND.make(context)):
             yield
 
     @asynccontextmanager

@@ -9,7 +9,14 @@ from random import Random
 
 from simlet.domain.allocate import Chance
 from simlet.domain.inbound import Inbound
-from simlet.gateways.contract import Deliver, Driver, Expected, Fate, Settings, Tools
+from simlet.gateways.contract import (
+    Deliver,
+    Driver,
+    DriverContext,
+    Expected,
+    Result,
+    Settings,
+)
 from simlet.gateways.drivers.simulator import KIND
 from simlet.gateways.settings import check_settings
 from simlet.testing.clock import START_MS, FakeClock
@@ -54,7 +61,7 @@ class Kept:
     calls: list[list[Inbound]] = field(default_factory=list)
     tries: list[int] = field(default_factory=list)
 
-    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
+    async def deliver(self, many: Sequence[Inbound]) -> list[Result]:
         self.tries.append(self.clock.now_ms() - START_MS)
         await asyncio.sleep(0)
         if self.raises:
@@ -63,7 +70,7 @@ class Kept:
         self.calls.append(list(many))
         failing = self.fails.pop(0) if self.fails else set()
         self.messages += [one for place, one in enumerate(many) if place not in failing]
-        return [Fate.FAILED if place in failing else Fate.KEPT for place in range(len(many))]
+        return [Result.FAILED if place in failing else Result.KEPT for place in range(len(many))]
 
 
 async def each(*heard: Expected) -> AsyncIterator[Expected]:
@@ -80,7 +87,7 @@ def driver_of(
 ) -> Driver:
     """A driver that hears of what is given here, and of nothing after that."""
     return KIND.make(
-        Tools(
+        DriverContext(
             gateway="pretend",
             settings=check_settings(KIND, settings or {}),
             secret_hash=None,

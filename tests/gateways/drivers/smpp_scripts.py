@@ -13,7 +13,7 @@ from gateways.drivers.smsc import PATIENCE_S, SETTINGS
 from peers import NODE_MODULES, ROOT
 from simlet.gateways.contract import Value
 from simlet.gateways.drivers.smpp import KIND
-from simlet.testing.driver_kit import Office
+from simlet.testing.driver_kit import FakeSupervisor
 
 SCRIPTS = ROOT / "tests" / "peers_smpp"
 LONG = "Mã xác nhận của bạn là 604918. Không chia sẻ mã này với ai 🔒. " * 30
@@ -62,9 +62,11 @@ async def script(*command: object) -> AsyncIterator[Script]:
 
 
 @asynccontextmanager
-async def driven(office: Office, port: int, **more: Value) -> AsyncIterator["asyncio.Task[None]"]:
+async def driven(
+    supervisor: FakeSupervisor, port: int, **more: Value
+) -> AsyncIterator["asyncio.Task[None]"]:
     """A driver at work, that leaves in good order."""
-    driver = KIND.make(office.tools(KIND, {**SETTINGS, "port": port, **more}))
+    driver = KIND.make(supervisor.context(KIND, {**SETTINGS, "port": port, **more}))
     task = asyncio.ensure_future(driver.run())
     try:
         yield task
@@ -74,10 +76,10 @@ async def driven(office: Office, port: int, **more: Value) -> AsyncIterator["asy
             await task
 
 
-async def again(office: Office, heard: "asyncio.Future[Any]") -> Any:
+async def again(supervisor: FakeSupervisor, heard: "asyncio.Future[Any]") -> Any:
     """Lets time pass until a peer has said something."""
     while not heard.done():
-        office.clock.advance(60)
+        supervisor.clock.advance(60)
         await asyncio.wait({heard}, timeout=0.01)
     return heard.result()
 

@@ -11,7 +11,7 @@ from ssl import SSLContext
 from simlet.domain.health import GatewayReport
 from simlet.gateways.contract import Value
 from simlet.gateways.drivers.smpp import KIND
-from simlet.testing.driver_kit import Office, running
+from simlet.testing.driver_kit import FakeSupervisor, running
 from simlet.wire.smpp import Command, Frame
 
 PASSWORD = "Qu1et-w0rd"
@@ -149,29 +149,29 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 @asynccontextmanager
 async def bound(
-    office: Office, settings: Mapping[str, Value] | None = None
+    supervisor: FakeSupervisor, settings: Mapping[str, Value] | None = None
 ) -> AsyncIterator[tuple[Smsc, Link]]:
     """A driver at work, and the SMSC that it is bound to."""
     async with smsc() as other:
         all_settings = {**SETTINGS, "port": other.port, **(settings or {})}
-        driver = KIND.make(office.tools(KIND, all_settings))
+        driver = KIND.make(supervisor.context(KIND, all_settings))
         async with running(driver):
             link = await other.link()
             await link.bound()
             async with asyncio.timeout(PATIENCE_S):
-                while not office.reports:  # noqa: ASYNC110 - a list knows no event
+                while not supervisor.reports:  # noqa: ASYNC110 - a list knows no event
                     await asyncio.sleep(0)
             yield other, link
             # So that the driver does not wait for somebody to say goodbye.
             other.drop()
 
 
-def texts(office: Office) -> list[str]:
-    return [one.text for one in office.handed_over]
+def texts(supervisor: FakeSupervisor) -> list[str]:
+    return [one.text for one in supervisor.handed_over]
 
 
-def last_report(office: Office) -> GatewayReport:
-    report = office.reports[-1]
+def last_report(supervisor: FakeSupervisor) -> GatewayReport:
+    report = supervisor.reports[-1]
     assert isinstance(report, GatewayReport)
     return report
 
@@ -183,11 +183,11 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def bound_again(office: Office, other: Smsc) -> Link:
+async def bound_again(supervisor: FakeSupervisor, other: Smsc) -> Link:
     """The next session, once the pause before it is over."""
     async with asyncio.timeout(PATIENCE_S):
         while other.links.empty():
-            office.clock.advance(LONGEST_PAUSE_S)
+            supervisor.clock.advance(LONGEST_PAUSE_S)
             await asyncio.sleep(0.001)
     link = await other.link()
     await link.bound()
@@ -196,10 +196,10 @@ async def bound_again(office: Office, other: Smsc) -> Link:
 
 @asynccontextmanager
 async def running_against(
-    other: Smsc, office: Office, **more: Value
+    other: Smsc, supervisor: FakeSupervisor, **more: Value
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """A driver at work that a test may also cancel by itself."""
-    driver = KIND.make(office.tools(KIND, {**SETTINGS, "port": other.port, **more}))
+    driver = KIND.make(supervisor.context(KIND, {**SETTINGS, "port": other.port, **more}))
     task = asyncio.ensure_future(driver.run())
     try:
         yield task

@@ -11,11 +11,11 @@ from simlet.domain.errors import Refused
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import Inbound
 from simlet.flows.manage_gateways import add_gateway
-from simlet.gateways.contract import Fate, HttpAnswer, HttpRequest, Value
+from simlet.gateways.contract import HttpAnswer, HttpRequest, Result, Value
 from simlet.gateways.drivers.android import CLOCK_LEEWAY_S, KIND
 from simlet.gateways.settings import check_settings, redacted
 from simlet.testing.clock import START_MS
-from simlet.testing.driver_kit import Office
+from simlet.testing.driver_kit import FakeSupervisor
 from simlet.testing.site import Site
 
 pytestmark = pytest.mark.anyio
@@ -24,12 +24,12 @@ NOW_S = START_MS // 1000
 
 
 async def ask(
-    request: HttpRequest, office: Office | None = None, /, **settings: Value
+    request: HttpRequest, supervisor: FakeSupervisor | None = None, /, **settings: Value
 ) -> tuple[HttpAnswer, list[Inbound]]:
     """The answer to a request, and what was handed over for it."""
-    office = office or Office()
-    driver = KIND.make(office.tools(KIND, {**SETTINGS, **settings}))
-    return await driver.answer(request), office.handed_over
+    supervisor = supervisor or FakeSupervisor()
+    driver = KIND.make(supervisor.context(KIND, {**SETTINGS, **settings}))
+    return await driver.answer(request), supervisor.handed_over
 
 
 def event(payload: dict[str, Any] | None = None, **changed: Any) -> HttpRequest:
@@ -57,9 +57,9 @@ async def test_any_body_that_is_signed_is_read_or_refused_and_no_other_is(
     ],
 )
 async def test_a_stamp_may_be_five_minutes_away(away_s: int, status: int) -> None:
-    office = Office()
-    office.clock.set_now_ms((NOW_S + away_s) * 1000)
-    answer, handed = await ask(event(), office)
+    supervisor = FakeSupervisor()
+    supervisor.clock.set_now_ms((NOW_S + away_s) * 1000)
+    answer, handed = await ask(event(), supervisor)
     assert (answer.status, len(handed)) == (status, int(status == 200))
 
 
@@ -115,26 +115,26 @@ async def test_the_line_is_told_by_what_was_set_and_else_by_the_phone(
 
 
 async def test_a_sim_that_is_not_set_is_shown_to_the_operator() -> None:
-    office = Office()
-    await ask(event({"simNumber": 2}), office)
-    (report,) = office.reports
+    supervisor = FakeSupervisor()
+    await ask(event({"simNumber": 2}), supervisor)
+    (report,) = supervisor.reports
     assert isinstance(report, GatewayReport)
     assert "SIM 2" in report.detail
 
 
 async def test_a_sim_that_is_not_set_is_shown_until_the_settings_are_changed() -> None:
-    office = Office()
-    driver = KIND.make(office.tools(KIND, SETTINGS))
+    supervisor = FakeSupervisor()
+    driver = KIND.make(supervisor.context(KIND, SETTINGS))
     for request in (event({"simNumber": 9}), event(), recorded("android_ping.json")):
         await driver.answer(request)
-    told = [one.detail for one in office.reports if isinstance(one, GatewayReport)]
+    told = [one.detail for one in supervisor.reports if isinstance(one, GatewayReport)]
     assert told == [f"no number is set for SIM 9 of device {DEVICE}: set numbers"] * 3
 
 
 async def test_a_message_is_a_sign_of_life_of_its_gateway() -> None:
-    office = Office()
-    await ask(event(), office)
-    assert GatewayReport(up=True) in office.reports
+    supervisor = FakeSupervisor()
+    await ask(event(), supervisor)
+    assert GatewayReport(up=True) in supervisor.reports
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ async def test_a_message_with_a_wrong_stamp_is_taken_without_it_and_that_is_told
 
 
 async def test_a_ping_tells_of_the_lines_of_its_phone_alone() -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     numbers = f"{DEVICE}/1=0912345678,2=0987654321,other/1=0901234567"
-    answer, handed = await ask(recorded("android_ping.json"), office, numbers=numbers)
+    answer, handed = await ask(recorded("android_ping.json"), supervisor, numbers=numbers)
     assert (answer.status, handed) == (200, [])
-    assert office.reports == [
+    assert supervisor.reports == [
         GatewayReport(up=True),
         LineReport(f"{DEVICE}/1", Reception.READY, number=FIRST),
         LineReport(f"{DEVICE}/2", Reception.READY, number=SECOND),
@@ -197,11 +197,16 @@ async def test_of_a_batch_the_good_messages_are_kept_and_the_bad_one_is_told() -
 
 
 @pytest.mark.parametrize(
-    ("fate", "status"),
-    [(Fate.KEPT, 200), (Fate.DUPLICATE, 200), (Fate.FAILED, 503), (Fate.REFUSED, 200)],
+    ("result", "status"),
+    [
+        (Result.KEPT, 200),
+        (Result.DUPLICATE, 200),
+        (Result.FAILED, 503),
+        (Result.REFUSED, 200),
+    ],
 )
-async def test_only_what_is_to_come_again_is_no_200(fate: Fate, status: int) -> None:
-    assert (await ask(event(), Office(fate=fate)))[0].status == status
+async def test_only_what_is_to_come_again_is_no_200(result: Result, status: int) -> None:
+    assert (await ask(event(), FakeSupervisor(result=result)))[0].status == status
 
 
 @pytest.mark.parametrize(

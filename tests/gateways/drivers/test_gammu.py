@@ -26,11 +26,11 @@ from simlet import gammu_hook
 from simlet.domain.errors import Refused
 from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import Inbound, MessageKind, Part, dedupe_key
-from simlet.gateways.contract import Driver, Fate, HttpRequest, Value
+from simlet.gateways.contract import Driver, HttpRequest, Result, Value
 from simlet.gateways.drivers.gammu import KIND
 from simlet.gateways.gammu_inbox import PAGE_ROWS
 from simlet.gateways.settings import check_settings
-from simlet.testing.driver_kit import SECRET, Office, running
+from simlet.testing.driver_kit import SECRET, FakeSupervisor, running
 
 pytestmark = pytest.mark.anyio
 
@@ -51,22 +51,22 @@ class Ready:
         statuses: what was answered, in order.
     """
 
-    office: Office
+    supervisor: FakeSupervisor
     driver: Driver
     hook: str
     statuses: list[int]
 
     async def look_again(self) -> None:
         """The driver looks into the database once more, and is done with it."""
-        await self.office.clock.wait_for_sleeping(1)
-        self.office.clock.advance(60)
-        await self.office.clock.wait_for_sleeping(1)
+        await self.supervisor.clock.wait_for_sleeping(1)
+        self.supervisor.clock.advance(60)
+        await self.supervisor.clock.wait_for_sleeping(1)
 
 
 @asynccontextmanager
 async def ready(folder: Path, **more: Value) -> AsyncIterator[Ready]:
-    office = Office()
-    driver = KIND.make(office.tools(KIND, SETTINGS | more))
+    supervisor = FakeSupervisor()
+    driver = KIND.make(supervisor.context(KIND, SETTINGS | more))
     statuses: list[int] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -86,7 +86,7 @@ async def ready(folder: Path, **more: Value) -> AsyncIterator[Ready]:
         await server.start()
         address = f"http://127.0.0.1:{runner.addresses[0][1]}/gateways/kit"
         async with running(driver):
-            yield Ready(office, driver, hook_to(folder, address), statuses)
+            yield Ready(supervisor, driver, hook_to(folder, address), statuses)
     finally:
         await runner.cleanup()
 
@@ -109,7 +109,7 @@ async def test_a_message_comes_at_once_through_the_hook(smsd: Smsd) -> None:
     async with ready(smsd.folder, database=str(smsd.database)) as side:
         with smsd.running(side.hook):
             smsd.receive(1, text, "Yahoo")
-            assert await side.office.until_handed_over(1) == [sms("Yahoo", text)]
+            assert await side.supervisor.until_handed_over(1) == [sms("Yahoo", text)]
             await until(lambda: side.statuses)
     assert side.statuses == [200]
     assert smsd.rows() == [(1, "true")]
@@ -121,7 +121,7 @@ async def test_parts_stay_apart_where_the_daemon_joins_those_of_two_senders(smsd
         smsd.receive(1, "hai\ud83d", header="050003AA0201")
         smsd.receive(2, "of another", "Foo", header="050003AA0202")
         with smsd.running(side.hook):
-            assert await side.office.until_handed_over(2) == [
+            assert await side.supervisor.until_handed_over(2) == [
                 sms(OTHER, "hai\ud83d", Part(0xAA, 2, 1)),
                 sms("Foo", "of another", Part(0xAA, 2, 2)),
             ]
@@ -143,8 +143,8 @@ async def test_what_the_hook_could_not_tell_is_found_in_the_database(smsd: Smsd)
         await until(lambda: smsd.left_on_phone() == [])
     assert smsd.rows() == [(1, "false")]
     async with ready(smsd.folder, database=str(smsd.database)) as side:
-        assert await side.office.until_handed_over(1) == [sms(OTHER, "Code 486460")]
-        await side.office.clock.wait_for_sleeping(1)
+        assert await side.supervisor.until_handed_over(1) == [sms(OTHER, "Code 486460")]
+        await side.supervisor.clock.wait_for_sleeping(1)
     assert smsd.rows() == [(1, "true")]
 
 
@@ -153,17 +153,17 @@ async def test_what_could_not_be_kept_stays_unprocessed_and_is_handed_over_again
     smsd: Smsd,
 ) -> None:
     async with ready(smsd.folder, database=str(smsd.database)) as side:
-        await side.office.clock.wait_for_sleeping(1)
-        side.office.fate = Fate.FAILED
+        await side.supervisor.clock.wait_for_sleeping(1)
+        side.supervisor.result = Result.FAILED
         with smsd.running(side.hook):
             smsd.receive(1, "Code 486460")
             await until(lambda: side.statuses)
             assert side.statuses == [503]
             await until(lambda: smsd.left_on_phone() == [])
         assert smsd.rows() == [(1, "false")]
-        side.office.fate = Fate.KEPT
+        side.supervisor.result = Result.KEPT
         await side.look_again()
-    assert side.office.handed_over == [sms(OTHER, "Code 486460")] * 2
+    assert side.supervisor.handed_over == [sms(OTHER, "Code 486460")] * 2
     assert smsd.rows() == [(1, "true")]
 
 
@@ -180,8 +180,8 @@ async def test_a_message_that_a_killed_daemon_stores_again_is_the_same(smsd: Sms
         await until(lambda: smsd.left_on_phone() == [])
     assert [row_id for row_id, _ in smsd.rows()] == [1, 2]
     async with ready(smsd.folder, database=str(smsd.database)) as side:
-        first, second = await side.office.until_handed_over(2)
-        await side.office.clock.wait_for_sleeping(1)
+        first, second = await side.supervisor.until_handed_over(2)
+        await side.supervisor.clock.wait_for_sleeping(1)
     assert dedupe_key(first) == dedupe_key(second) is not None
 
 
@@ -198,7 +198,7 @@ async def test_a_database_that_is_held_by_somebody_else_costs_no_message(smsd: S
             await until(lambda: "database is locked" in smsd.log)
             assert smsd.left_on_phone() == ["1"]
             holder.execute("ROLLBACK")
-            assert await side.office.until_handed_over(1) == [sms(OTHER, "Code 486460")]
+            assert await side.supervisor.until_handed_over(1) == [sms(OTHER, "Code 486460")]
             await until(lambda: smsd.left_on_phone() == [])
     assert smsd.rows() == [(1, "true")]
 
@@ -208,14 +208,14 @@ async def test_the_line_is_reported_as_the_daemon_sees_its_phone(smsd: Smsd) -> 
     with smsd.running():
         await until(lambda: smsd.rows("Signal, NetCode", "phones") == [(42, "999 99")])
     async with ready(smsd.folder, database=str(smsd.database)) as side:
-        await side.office.clock.wait_for_sleeping(1)
-        side.office.clock.set_now_ms(4_000_000_000_000)
+        await side.supervisor.clock.wait_for_sleeping(1)
+        side.supervisor.clock.set_now_ms(4_000_000_000_000)
         await side.look_again()
     imsi, network = smsd.rows("IMSI, NetName", "phones")[0]
     ready_line = LineReport("SIM1", Reception.READY, None, NUMBER, str(imsi), -85, str(network))
     silent = LineReport("SIM1", Reception.SILENT, None, NUMBER, str(imsi), None, str(network))
     up = GatewayReport(up=True)
-    assert side.office.reports == [ready_line, up, silent, up]
+    assert side.supervisor.reports == [ready_line, up, silent, up]
 
 
 @OF_SMSD
@@ -223,28 +223,28 @@ async def test_without_a_database_the_hook_brings_the_message_and_keeps_it_until
     smsd: Smsd,
 ) -> None:
     async with ready(smsd.folder) as side:
-        side.office.fate = Fate.FAILED
+        side.supervisor.result = Result.FAILED
         hook = f"{side.hook} --spool {smsd.folder}/spool"
         with smsd.running(hook, service="files"):
             smsd.receive(1, "phần một ", header="050003AA0201", sent="20261123T160000")
             smsd.receive(2, "phần hai", header="050003AA0202", sent="20261123T160000")
             await until(lambda: side.statuses)
             await until(lambda: smsd.left_on_phone() == [])
-            side.office.fate = Fate.KEPT
+            side.supervisor.result = Result.KEPT
             smsd.receive(3, "Code 486460", sent="20261123T160000")
-            await side.office.until_handed_over(3)
+            await side.supervisor.until_handed_over(3)
             await until(lambda: side.statuses == [503, 200, 200])
     long, short = sms(OTHER, "phần một phần hai"), sms(OTHER, "Code 486460")
-    assert side.office.handed_over == [long, long, short]
+    assert side.supervisor.handed_over == [long, long, short]
 
 
 async def test_rows_of_other_phones_are_left_alone(tmp_path: Path) -> None:
     database = make_database(tmp_path)
     store(database, Stored(hex_of("of SIM2"), phone="SIM2"), Stored(hex_of("of SIM1")))
     async with ready(tmp_path, database=str(database), phone_id="SIM1") as side:
-        await side.office.clock.wait_for_sleeping(1)
+        await side.supervisor.clock.wait_for_sleeping(1)
         answer = await side.driver.answer(post({"ids": ["1"]}))
-    assert [one.text for one in side.office.handed_over] == ["of SIM1"]
+    assert [one.text for one in side.supervisor.handed_over] == ["of SIM1"]
     assert answer.status == 503
 
 
@@ -253,8 +253,8 @@ async def test_a_backlog_longer_than_a_page_is_taken_in_order(tmp_path: Path) ->
     texts = [f"text {number}" for number in range(PAGE_ROWS * 2 + 1)]
     store(database, *(Stored(hex_of(text)) for text in texts))
     async with ready(tmp_path, database=str(database)) as side:
-        await side.office.clock.wait_for_sleeping(1)
-    assert [one.text for one in side.office.handed_over] == texts
+        await side.supervisor.clock.wait_for_sleeping(1)
+    assert [one.text for one in side.supervisor.handed_over] == texts
 
 
 async def test_a_row_that_the_hook_tells_of_and_that_is_not_there_is_not_called_kept(
@@ -274,8 +274,8 @@ async def test_ids_that_are_no_rows_are_refused(tmp_path: Path, ids: list[str]) 
 async def test_a_database_that_cannot_be_used_is_told_and_looked_for_again(tmp_path: Path) -> None:
     database = tmp_path / "smsd.db"
     async with ready(tmp_path, database=str(database)) as side:
-        await side.office.clock.wait_for_sleeping(1)
-        (down,) = side.office.reports
+        await side.supervisor.clock.wait_for_sleeping(1)
+        (down,) = side.supervisor.reports
         assert isinstance(down, GatewayReport)
         assert not down.up
         assert "its database cannot be used" in down.detail
@@ -283,14 +283,14 @@ async def test_a_database_that_cannot_be_used_is_told_and_looked_for_again(tmp_p
         assert (await side.driver.answer(post({"ids": ["1"]}))).status == 503
         store(make_database(tmp_path), Stored(hex_of("Code 486460")))
         await side.look_again()
-    assert side.office.handed_over == [sms(OTHER, "Code 486460")]
-    up = side.office.reports[-1]
+    assert side.supervisor.handed_over == [sms(OTHER, "Code 486460")]
+    up = side.supervisor.reports[-1]
     assert isinstance(up, GatewayReport)
     assert up.up
 
 
-def remark_of(office: Office) -> str:
-    last = office.reports[-1]
+def remark_of(supervisor: FakeSupervisor) -> str:
+    last = supervisor.reports[-1]
     return last.detail if isinstance(last, GatewayReport) else ""
 
 
@@ -300,7 +300,7 @@ async def test_a_hook_that_tells_no_phone_is_shown_to_the_operator(tmp_path: Pat
         for phone in ("SIM1", "", "SIM1"):
             assert (await side.driver.answer(post(told | {"phone": phone}))).status == 200
     unset = GatewayReport(up=True, detail="the number of a phone is not known: set `numbers`")
-    assert side.office.reports == [GatewayReport(up=True), unset, unset]
+    assert side.supervisor.reports == [GatewayReport(up=True), unset, unset]
 
 
 async def test_stamps_that_are_hours_away_from_the_clock_are_told(tmp_path: Path) -> None:
@@ -309,8 +309,8 @@ async def test_stamps_that_are_hours_away_from_the_clock_are_told(tmp_path: Path
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE inbox SET UpdatedInDB = '2026-11-23 09:00:02'")
     async with ready(tmp_path, database=str(database), zone="UTC") as side:
-        await side.office.clock.wait_for_sleeping(1)
-    assert remark_of(side.office) == "a message was stamped 7 h away from the clock: see `zone`"
+        await side.supervisor.clock.wait_for_sleeping(1)
+    assert remark_of(side.supervisor) == "a message was stamped 7 h away from the clock: see `zone`"
 
 
 async def test_a_phone_whose_number_is_not_known_is_told_and_its_message_handed_over(
@@ -319,9 +319,9 @@ async def test_a_phone_whose_number_is_not_known_is_told_and_its_message_handed_
     database = make_database(tmp_path)
     store(database, Stored(hex_of("text"), phone="SIM9"))
     async with ready(tmp_path, database=str(database)) as side:
-        await side.office.clock.wait_for_sleeping(1)
-    assert [one.to for one in side.office.handed_over] == [""]
-    assert remark_of(side.office) == "the number of a phone is not known: set `numbers`"
+        await side.supervisor.clock.wait_for_sleeping(1)
+    assert [one.to for one in side.supervisor.handed_over] == [""]
+    assert remark_of(side.supervisor) == "the number of a phone is not known: set `numbers`"
 
 
 @pytest.mark.parametrize(
@@ -333,8 +333,8 @@ async def test_a_number_comes_from_the_phone_s_name_or_is_that_of_the_only_phone
     database = make_database(tmp_path)
     store(database, Stored(hex_of("text"), phone=phone))
     async with ready(tmp_path, database=str(database), **more) as side:
-        await side.office.clock.wait_for_sleeping(1)
-    assert [one.to for one in side.office.handed_over] == [NUMBER]
+        await side.supervisor.clock.wait_for_sleeping(1)
+    assert [one.to for one in side.supervisor.handed_over] == [NUMBER]
 
 
 @pytest.mark.parametrize(
@@ -357,8 +357,8 @@ async def test_reception_is_read_from_network_signal_and_the_daemon_s_own_settin
             (receives, code, signal),
         )
     async with ready(tmp_path, database=str(database)) as side:
-        await side.office.clock.wait_for_sleeping(1)
-    line = side.office.reports[0]
+        await side.supervisor.clock.wait_for_sleeping(1)
+    line = side.supervisor.reports[0]
     assert isinstance(line, LineReport)
     assert line.reception is reception
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.drivers.http_gate import E164, NUMBER, RECORDING_LIMIT, Gate, fates, sms
+from gateways.drivers.http_gate import E164, NUMBER, RECORDING_LIMIT, Gate, results, sms
 from simlet.domain.errors import INVALID, Refused
 from simlet.domain.inbound import Inbound
 from simlet.domain.rental import RentalState
 from simlet.domain.signing import hash_secret
-from simlet.gateways.contract import Expected, Fate, HttpRequest, Tools
+from simlet.gateways.contract import DriverContext, Expected, HttpRequest, Result
 from simlet.gateways.drivers.http import KIND
 from simlet.gateways.settings import check_settings
 from simlet.testing.clock import FakeClock
@@ -31,16 +31,15 @@ async def test_a_gateway_that_is_added_while_the_server_runs_works_at_once(site:
     after = await site.post("/gateways/late/messages", sms(), secret)
 
     assert before.status == 404
-    assert fates(after) == ["kept"]
+    assert results(after) == ["kept"]
 
 
 async def test_messages_that_come_at_once_are_each_kept_once(gate: Gate) -> None:
     bodies = [sms(f"text {one % 30}", id=str(one % 30)) for one in range(90)]
 
     replies = await asyncio.gather(*[gate.messages(body) for body in bodies])
-
-    results = [fates(reply)[0] for reply in replies]
-    assert (results.count("kept"), results.count("duplicate")) == (30, 60)
+    outcomes = [results(reply)[0] for reply in replies]
+    assert (outcomes.count("kept"), outcomes.count("duplicate")) == (30, 60)
     assert len(await gate.kept("id")) == 30
 
 
@@ -78,9 +77,9 @@ async def _nothing_expected() -> AsyncIterator[Expected]:
 class _Kept:
     messages: list[Inbound]
 
-    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
+    async def deliver(self, many: Sequence[Inbound]) -> list[Result]:
         self.messages += many
-        return [Fate.KEPT for _ in many]
+        return [Result.KEPT for _ in many]
 
 
 JSON_VALUES = st.recursive(
@@ -109,7 +108,7 @@ async def test_whatever_comes_is_answered_and_what_is_kept_can_be_stored(
     body: bytes, route: str
 ) -> None:
     kept = _Kept([])
-    tools = Tools(
+    context = DriverContext(
         gateway="gate",
         settings={},
         secret_hash=hash_secret("secret"),
@@ -121,7 +120,7 @@ async def test_whatever_comes_is_answered_and_what_is_kept_can_be_stored(
     )
     headers = {"authorization": "Bearer secret"}
 
-    answer = await KIND.make(tools).answer(HttpRequest("POST", route, headers, body))
+    answer = await KIND.make(context).answer(HttpRequest("POST", route, headers, body))
 
     assert answer.status in {200, 400}
     results = msgspec.json.decode(answer.body).get("results", [])

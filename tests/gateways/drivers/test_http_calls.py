@@ -11,7 +11,7 @@ from gateways.drivers.http_gate import (
     STARTED,
     Gate,
     call_form,
-    fates,
+    results,
     sms,
     wav,
 )
@@ -66,7 +66,7 @@ async def test_a_call_may_be_one_json_field_of_the_form(gate: Gate) -> None:
         "file", BytesIO(wav()), filename="x.bin", content_type="application/octet-stream"
     )
 
-    assert fates(await gate.calls(form)) == ["kept"]
+    assert results(await gate.calls(form)) == ["kept"]
     assert await gate.kept("sender, body, sent_at_ms, has_recording") == [
         ("Yahoo", "mã 1234", START_MS, True)
     ]
@@ -78,7 +78,7 @@ async def test_a_call_without_a_recording_may_be_json(gate: Gate) -> None:
     waiting = (await gate.code_of(rented.rental.id))["data"]["Status"]
     spoken = await gate.calls({"to": NUMBER, "from": "Yahoo", "transcript": "code 556677"})
 
-    assert (fates(silent), fates(spoken)) == (["kept"], ["kept"])
+    assert (results(silent), results(spoken)) == (["kept"], ["kept"])
     assert waiting == 0
     answer = await gate.code_of(rented.rental.id)
     assert (answer["Result"]["Code"], answer["Result"]["CallFile"]) == ("556677", None)
@@ -86,7 +86,7 @@ async def test_a_call_without_a_recording_may_be_json(gate: Gate) -> None:
 
 async def test_a_call_that_comes_again_is_a_duplicate(gate: Gate) -> None:
     replies = [await gate.calls(call_form(wav(), id="c-7")) for _ in range(2)]
-    assert [fates(reply) for reply in replies] == [["kept"], ["duplicate"]]
+    assert [results(reply) for reply in replies] == [["kept"], ["duplicate"]]
 
 
 async def test_a_recording_has_its_largest_size(gate: Gate) -> None:
@@ -94,7 +94,7 @@ async def test_a_recording_has_its_largest_size(gate: Gate) -> None:
     larger = await gate.calls(call_form(wav(RECORDING_LIMIT + 1)))
 
     assert gate.world.settings.recordings.size_limit_bytes == RECORDING_LIMIT
-    assert fates(largest) == ["kept"]
+    assert results(largest) == ["kept"]
     assert larger.status == 413
     assert await gate.kept("has_recording") == [(True,)]
 
@@ -160,7 +160,7 @@ async def test_a_form_is_read_however_its_type_is_written(gate: Gate) -> None:
     )
     body = b"\r\n" + FIELDS + part("transcript", "mã số".encode()) + END + b"behind"
     for content_type in content_types:
-        assert fates(await gate.form(body, content_type)) == ["kept"], content_type
+        assert results(await gate.form(body, content_type)) == ["kept"], content_type
     assert await gate.kept("body") == [("mã số",)] * 3
 
 

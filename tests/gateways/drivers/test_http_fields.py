@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gateways.drivers.http_gate import E164, STARTED, Gate, fates, sms
+from gateways.drivers.http_gate import E164, STARTED, Gate, results, sms
 from simlet.gateways.posted import MAX_ID_CHARS, MAX_SENDER_CHARS, MAX_TEXT_CHARS
 from simlet.testing.clock import START_MS
 
@@ -15,7 +15,7 @@ async def test_a_field_of_another_type_is_named(gate: Gate, field: str) -> None:
 
     reply = await gate.messages([sms() | {field: value} for value in wrong])
 
-    assert fates(reply) == ["error"] * len(wrong)
+    assert results(reply) == ["error"] * len(wrong)
     for result in reply.json["results"]:
         assert f"$.{field}" in result["error"]
     assert await gate.kept("id") == []
@@ -31,7 +31,7 @@ async def test_a_field_that_is_missing_is_named(gate: Gate, field: str) -> None:
 
 async def test_fields_of_no_name_are_ignored(gate: Gate) -> None:
     reply = await gate.messages(sms(id=None, sent_at=None, port="ttyUSB0", parts=[1, {"of": 2}]))
-    assert fates(reply) == ["kept"]
+    assert results(reply) == ["kept"]
 
 
 async def test_fields_have_their_longest_size(gate: Gate) -> None:
@@ -46,7 +46,7 @@ async def test_fields_have_their_longest_size(gate: Gate) -> None:
 
     reply = await gate.messages([longest, *too_long])
 
-    assert fates(reply) == ["kept", *["error"] * 5]
+    assert results(reply) == ["kept", *["error"] * 5]
     told = [one["error"].partition(":")[0] for one in reply.json["results"][1:]]
     assert told == ["text", "from", "id", "id", "id"]
 
@@ -58,7 +58,7 @@ async def test_what_is_no_character_is_kept_as_a_mark(gate: Gate) -> None:
         rb'{"to":"0967000001","from":"Yahoo","text":"\uD83D\uDE00 \ude00\ud83d \\ud83d"}]'
     )
 
-    assert fates(reply) == ["kept"] * 3
+    assert results(reply) == ["kept"] * 3
     assert await gate.kept("sender, body") == [
         ("A\ufffdB\ufffd", "a\ufffdb"),
         ("Yahoo", "cut \ufffd"),
@@ -72,7 +72,7 @@ async def test_a_number_out_of_range_is_told_of_its_message_alone(gate: Gate) ->
         b'{"to":"0967000001","from":"Yahoo","text":"bad","id":' + b"9" * 5000 + b"},"
         b'{"to":"0967000001","from":"Yahoo","text":"fine","x":1e999}]'
     )
-    assert fates(reply) == ["kept", "error", "kept"]
+    assert results(reply) == ["kept", "error", "kept"]
 
 
 BAD_TIMES = (
@@ -116,7 +116,7 @@ async def test_times_are_kept_to_the_millisecond_whatever_their_zone(gate: Gate)
 
     reply = await gate.messages([sms(sent_at=stamp) for stamp in stamps])
 
-    assert fates(reply) == ["kept"] * 8
+    assert results(reply) == ["kept"] * 8
     assert await gate.kept("sent_at_ms") == [
         (START_MS,),
         (START_MS + 500,),
@@ -157,7 +157,7 @@ async def test_other_numbers_are_kept_in_quarantine(gate: Gate) -> None:
 
     reply = await gate.messages([sms(to=number) for number in numbers])
 
-    assert fates(reply) == ["kept"] * 5
+    assert results(reply) == ["kept"] * 5
     assert await gate.kept("to_number, quarantine") == [
         ("+14155552671", "unknown_number"),
         ("+33123456789", "unknown_number"),

@@ -12,8 +12,8 @@ from gateways.drivers.http_gate import (
     STARTED,
     Gate,
     call_form,
-    fates,
     gate_in,
+    results,
     sms,
     wav,
 )
@@ -45,7 +45,7 @@ async def test_messages_are_kept_as_they_came_and_in_their_order(gate: Gate) -> 
 
     reply = await gate.messages([sms(text) for text in texts])
 
-    assert fates(reply) == ["kept"] * 4
+    assert results(reply) == ["kept"] * 4
     assert await gate.kept("body, sender, to_number") == [(text, "Yahoo", E164) for text in texts]
 
 
@@ -53,14 +53,14 @@ async def test_a_byte_order_mark_in_front_is_no_part_of_what_is_posted(gate: Gat
     one = b'{"to":"0967000001","from":"Yahoo","text":"one"}'
     replies = [await gate.messages(b"\xef\xbb\xbf" + body) for body in (one, b"[" + one + b"]")]
     replies.append(await gate.calls(b"\xef\xbb\xbf" + one))
-    assert [fates(reply) for reply in replies] == [["kept"]] * 3
+    assert [results(reply) for reply in replies] == [["kept"]] * 3
 
 
 async def test_a_batch_of_the_largest_size_is_kept_whole(gate: Gate) -> None:
     reply = await gate.messages([sms(f"text {number}") for number in range(MAX_MESSAGES)])
 
     assert MAX_MESSAGES == 1000
-    assert fates(reply) == ["kept"] * 1000
+    assert results(reply) == ["kept"] * 1000
     assert await gate.kept("body") == [(f"text {number}",) for number in range(1000)]
 
 
@@ -81,7 +81,7 @@ async def test_bad_messages_of_a_batch_do_not_hold_up_the_good_ones(gate: Gate) 
 
     reply = await gate.messages(batch)
 
-    assert fates(reply) == ["kept", "error", "error", "kept", "error", "error"]
+    assert results(reply) == ["kept", "error", "error", "kept", "error", "error"]
     assert await gate.kept("body") == [("first",), ("second",)]
 
 
@@ -89,14 +89,14 @@ async def test_a_message_that_comes_again_with_its_id_is_a_duplicate(gate: Gate)
     first = await gate.messages(sms("one", id="m-1"))
     again = await gate.messages([sms("one", id="m-1"), sms("two", id="m-2"), sms("two", id="m-2")])
 
-    assert fates(first) == ["kept"]
-    assert fates(again) == ["duplicate", "kept", "duplicate"]
+    assert results(first) == ["kept"]
+    assert results(again) == ["duplicate", "kept", "duplicate"]
     assert await gate.kept("body") == [("one",), ("two",)]
 
 
 async def test_an_id_may_be_a_number(gate: Gate) -> None:
     reply = await gate.messages([sms(id=7), sms(id="7"), sms(id=10**100), sms(id=-1)])
-    assert fates(reply) == ["kept", "duplicate", "kept", "kept"]
+    assert results(reply) == ["kept", "duplicate", "kept", "kept"]
 
 
 async def test_without_an_id_the_time_it_was_sent_tells_a_duplicate(gate: Gate) -> None:
@@ -109,7 +109,7 @@ async def test_without_an_id_the_time_it_was_sent_tells_a_duplicate(gate: Gate) 
             sms(),
         ]
     )
-    assert fates(reply) == ["kept", "duplicate", "kept", "kept", "kept"]
+    assert results(reply) == ["kept", "duplicate", "kept", "kept", "kept"]
 
 
 async def test_the_same_id_from_another_gateway_is_another_message(gate: Gate) -> None:
@@ -118,7 +118,7 @@ async def test_the_same_id_from_another_gateway_is_another_message(gate: Gate) -
     await gate.messages(sms(id="1"))
     reply = await gate.site.post("/gateways/other/messages", sms(id="1"), other)
 
-    assert fates(reply) == ["kept"]
+    assert results(reply) == ["kept"]
 
 
 def _hold_writers(tx: Tx, held: Event, free: Event, lock: Sql | None) -> None:
@@ -143,7 +143,7 @@ async def test_the_answer_comes_only_after_the_commit(gate: Gate) -> None:
 
     assert not answered_early
     assert kept_early == []
-    assert fates(await posting) == ["kept"]
+    assert results(await posting) == ["kept"]
     assert await gate.kept("body") == [("kept at last",)]
     await holding
 
@@ -176,10 +176,10 @@ async def test_while_nothing_can_be_kept_each_message_is_told_and_can_come_again
 
     assert (single.status, call.status) == (503, 503)
     assert single.json["results"][0]["result"] == "error"
-    assert fates(many) == ["error"] * 3
+    assert results(many) == ["error"] * 3
     assert "again" in many.json["results"][0]["error"]
     assert kept_meanwhile == []
-    assert fates(again) == ["kept", "kept", "error", "kept"]
+    assert results(again) == ["kept", "kept", "error", "kept"]
 
 
 async def test_a_database_that_is_gone_answers_503_and_loses_nothing(postgres_url: str) -> None:
@@ -189,4 +189,4 @@ async def test_a_database_that_is_gone_answers_503_and_loses_nothing(postgres_ur
         again = await gate.messages(sms(id="1"))
 
     assert [reply.status for reply in replies] == [503, 503]
-    assert fates(again) == ["kept"]
+    assert results(again) == ["kept"]

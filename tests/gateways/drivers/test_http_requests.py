@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from yarl import URL
 
-from gateways.drivers.http_gate import PATIENCE_S, Gate, fates, sms
+from gateways.drivers.http_gate import PATIENCE_S, Gate, results, sms
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,7 @@ async def test_the_scheme_of_the_secret_is_taken_in_any_case(gate: Gate) -> None
     reply = await gate.site.request(
         "POST", "/gateways/gate/messages", headers=headers, data=msgspec.json.encode(sms())
     )
-    assert fates(reply) == ["kept"]
+    assert results(reply) == ["kept"]
 
 
 async def test_addresses_that_are_not_there_answer_404(gate: Gate) -> None:
@@ -126,7 +126,7 @@ async def test_a_body_over_the_limit_is_refused_and_the_server_goes_on(gate: Gat
     reply = await gate.site.request("POST", "/gateways/gate/messages", headers=headers, data=body)
 
     assert reply.status == 413
-    assert fates(await gate.messages(sms())) == ["kept"]
+    assert results(await gate.messages(sms())) == ["kept"]
 
 
 async def _in_pieces(*pieces: bytes) -> AsyncIterator[bytes]:
@@ -144,7 +144,7 @@ async def test_a_body_without_a_length_is_limited_as_well(gate: Gate) -> None:
         "POST", "/gateways/gate/messages", headers=headers, data=large
     )
 
-    assert fates(kept) == ["kept"]
+    assert results(kept) == ["kept"]
     assert refused.status == 413
     assert await gate.kept("body") == [("in ",)]
 
@@ -164,5 +164,5 @@ async def test_half_a_body_is_nothing(gate: Gate) -> None:
     writer.close()
 
     assert answer == b""
-    assert fates(await gate.messages(sms("after it"))) == ["kept"]
+    assert results(await gate.messages(sms("after it"))) == ["kept"]
     assert await gate.kept("body") == [("after it",)]

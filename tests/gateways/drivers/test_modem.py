@@ -48,7 +48,7 @@ async def test_all_that_is_asked_reads_sets_up_or_deletes(rig: Rig) -> None:
 
 
 async def test_a_modem_has_no_address(rig: Rig) -> None:
-    driver = KIND.make(rig.desk.tools(KIND, {"ports": "/dev/ttyUSB0"}))
+    driver = KIND.make(rig.desk.context(KIND, {"ports": "/dev/ttyUSB0"}))
     assert (await driver.answer(HttpRequest("POST", "", {}, b""))).status == 404
 
 

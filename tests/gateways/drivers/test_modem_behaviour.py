@@ -149,8 +149,8 @@ async def test_a_flooding_modem_and_a_silent_one_do_not_slow_another() -> None:
     flooding, silent, good = (PretendModem(sim) for sim in sims)
     silent.faults.silent = True
     with plugged_in(flooding, silent, good):
-        tools = desk.tools(KIND, settings(flooding, silent, good, command_timeout_s=30))
-        async with running(KIND.make(tools)):
+        context = desk.context(KIND, settings(flooding, silent, good, command_timeout_s=30))
+        async with running(KIND.make(context)):
             await until(lambda: flooding.is_set_up and good.is_set_up)
             for number in range(20):
                 flooding.say_raw(b"\x00\xff~" * 20_000)

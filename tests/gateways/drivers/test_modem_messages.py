@@ -9,7 +9,7 @@ from gateways.drivers.cases_modem import SIM, passing_time, plugged_in, until
 from gateways.drivers.modem_rig import SENT, Rig, pdu, stored
 from simlet.domain.health import Reception
 from simlet.domain.inbound import Part
-from simlet.gateways.contract import Fate
+from simlet.gateways.contract import Result
 from simlet.gateways.drivers.modem import KIND, gateway
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.equipment import Card, Modem, Reading
@@ -59,20 +59,20 @@ async def test_a_message_that_the_modem_tells_of_twice_is_handed_over_once(rig: 
 
 
 async def test_a_message_that_is_not_kept_stays_and_is_handed_over_again(rig: Rig) -> None:
-    rig.desk.fate = Fate.FAILED
+    rig.desk.result = Result.FAILED
     async with rig.set_up():
         rig.modem.receive(pdu("Ma 123456"))
         async with passing_time(rig.desk.clock):
             await until(lambda: len(rig.desk.texts) >= 3)
             assert rig.modem.stored("SM")
             assert not rig.asked("AT+CMGD")
-            rig.desk.fate = Fate.KEPT
+            rig.desk.result = Result.KEPT
             await until(lambda: not rig.modem.stored("SM"))
     assert set(rig.desk.texts) == {"Ma 123456"}
 
 
 async def test_only_what_was_kept_of_several_messages_is_deleted(rig: Rig) -> None:
-    rig.desk.decide = lambda one: Fate.FAILED if one.text == "bad" else Fate.KEPT
+    rig.desk.decide = lambda one: Result.FAILED if one.text == "bad" else Result.KEPT
     for text in ("good", "bad", "fine"):
         rig.modem.receive(pdu(text), storage="SM")
     async with rig.set_up():
@@ -89,7 +89,7 @@ async def test_a_message_is_handed_over_again_after_a_crash_before_its_deletion(
             await rig.desk.until_handed_over(1)
         assert len(rig.modem.stored("SM")) == 1
         rig.desk.open.set()
-        rig.desk.fate = Fate.DUPLICATE
+        rig.desk.result = Result.DUPLICATE
         async with rig.working():
             await until(lambda: not rig.modem.stored("SM"))
     assert rig.desk.handed_over[0] == rig.desk.handed_over[1]
@@ -220,12 +220,12 @@ async def test_a_modem_that_refuses_an_acknowledgement_is_told_again_to_push(rig
 
 async def test_a_pushed_message_that_is_not_kept_comes_again(rig: Rig) -> None:
     rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1")
-    rig.desk.fate = Fate.FAILED
+    rig.desk.result = Result.FAILED
     async with rig.set_up(), passing_time(rig.desk.clock):
         rig.modem.receive(pdu("Ma 123456"))
         await until(lambda: len(rig.desk.texts) >= 2)
         assert rig.modem.waiting
-        rig.desk.fate = Fate.KEPT
+        rig.desk.result = Result.KEPT
         await until(lambda: not rig.modem.waiting)
     assert set(rig.desk.texts) == {"Ma 123456"}
 
@@ -235,7 +235,7 @@ async def test_a_pushed_message_that_nobody_else_has_outlives_the_connection(
 ) -> None:
     rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1", "+CSMS")
     rig.modem.link = tmp_path / "ttyUSB0"
-    rig.desk.fate = Fate.FAILED
+    rig.desk.result = Result.FAILED
     with plugged_in(rig.modem):
         async with rig.working(), passing_time(rig.desk.clock):
             await until(lambda: rig.desk.is_last(Reception.READY))
@@ -244,7 +244,7 @@ async def test_a_pushed_message_that_nobody_else_has_outlives_the_connection(
             rig.modem.unplug()
             await until(lambda: rig.desk.is_last(Reception.SILENT))
             before = len(rig.desk.texts)
-            rig.desk.fate = Fate.KEPT
+            rig.desk.result = Result.KEPT
             rig.modem.plug_in()
             await until(lambda: len(rig.desk.texts) > before)
             await until(lambda: rig.desk.is_last(Reception.READY))
@@ -257,37 +257,37 @@ async def test_what_was_pushed_is_handed_over_although_its_port_is_gone(
 ) -> None:
     rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1", "+CSMS")
     rig.modem.link = tmp_path / "ttyUSB0"
-    tools = rig.desk.tools(KIND, {"ports": f"{tmp_path}/ttyUSB*", "command_timeout_s": 0.5})
+    context = rig.desk.context(KIND, {"ports": f"{tmp_path}/ttyUSB*", "command_timeout_s": 0.5})
     with plugged_in(rig.modem):
-        async with running(KIND.make(tools)), passing_time(rig.desk.clock):
+        async with running(KIND.make(context)), passing_time(rig.desk.clock):
             await until(lambda: rig.desk.is_last(Reception.READY))
-            rig.desk.fate = Fate.FAILED
+            rig.desk.result = Result.FAILED
             for number in range(3):
                 rig.modem.receive(pdu(f"Ma {number}"))
             await rig.desk.until_handed_over(1)
             rig.modem.unplug()
             await until(lambda: rig.desk.gateway.detail == "there is no port")
-            rig.desk.fate = Fate.KEPT
+            rig.desk.result = Result.KEPT
             await until(lambda: rig.desk.texts[-1] == "Ma 2")
     assert {one.iccid for one in rig.desk.handed_over} == {SIM.iccid}
 
 
-@pytest.mark.parametrize(("fate", "lost"), [(Fate.KEPT, []), (Fate.FAILED, [2])])
+@pytest.mark.parametrize(("result", "lost"), [(Result.KEPT, []), (Result.FAILED, [2])])
 async def test_what_was_pushed_is_handed_over_when_the_driver_ends_or_told_as_lost(
-    rig: Rig, fate: Fate, lost: list[int], monkeypatch: pytest.MonkeyPatch
+    rig: Rig, result: Result, lost: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "END_WITHIN_S", 0.2)
     rig.modem.faults.unknown = ("+CNMI=2,1", "+CNMI=1,1", "+CSMS")
-    rig.desk.fate = Fate.FAILED
+    rig.desk.result = Result.FAILED
     with capture_logs() as logs:
         async with rig.set_up():
             rig.modem.receive(pdu("Ma 1"))
             rig.modem.receive(pdu("Ma 2"))
             await rig.desk.until_handed_over(1)
-            rig.desk.fate = fate
+            rig.desk.result = result
     told = [one["messages"] for one in logs if one["event"] == "modem_pushed_lost"]
     assert told == lost
-    if fate is Fate.KEPT:
+    if result is Result.KEPT:
         assert rig.desk.texts[-2:] == ["Ma 1", "Ma 2"]
 
 
@@ -296,9 +296,9 @@ async def test_a_pushed_message_for_which_there_is_no_room_is_told(
     rig: Rig, acknowledges: bool, lost: int
 ) -> None:
     """Unless it is not acknowledged, and so comes again."""
-    tools = rig.desk.tools(KIND, {"ports": "/dev/null"})
+    context = rig.desk.context(KIND, {"ports": "/dev/null"})
     mailbox = Mailbox(
-        *(tools, Board(tools, 0.8), "/dev/null", cast("Modem", None), Card(None, None, None)),
+        *(context, Board(context, 0.8), "/dev/null", cast("Modem", None), Card(None, None, None)),
         Reading((), pushes=True, acknowledges=acknowledges),
         poll_s=10,
         pushed=deque(),

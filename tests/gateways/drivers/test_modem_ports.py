@@ -20,8 +20,8 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("pattern", ["ttyUSB*", "ttyUSB0"])
 async def test_a_modem_that_is_unplugged_comes_back(tmp_path: Path, pattern: str) -> None:
     desk, modem = Desk(), PretendModem(Sim(), link=tmp_path / "ttyUSB0")
-    tools = desk.tools(KIND, {"ports": str(tmp_path / pattern), "command_timeout_s": 0.5})
-    async with running(KIND.make(tools)), passing_time(desk.clock):
+    context = desk.context(KIND, {"ports": str(tmp_path / pattern), "command_timeout_s": 0.5})
+    async with running(KIND.make(context)), passing_time(desk.clock):
         for text in ("first", "second"):
             with plugged_in(modem):
                 await until(lambda: desk.is_last(Reception.READY))
@@ -47,8 +47,8 @@ async def test_a_modem_that_is_unplugged_is_told_at_once(rig: Rig) -> None:
 
 async def test_a_modem_may_come_back_under_another_name(tmp_path: Path) -> None:
     desk, modem = Desk(), PretendModem(Sim(), link=tmp_path / "ttyUSB0")
-    tools = desk.tools(KIND, {"ports": str(tmp_path / "ttyUSB*")})
-    async with running(KIND.make(tools)), passing_time(desk.clock):
+    context = desk.context(KIND, {"ports": str(tmp_path / "ttyUSB*")})
+    async with running(KIND.make(context)), passing_time(desk.clock):
         with plugged_in(modem):
             await until(lambda: desk.is_last(Reception.READY))
         modem.link = tmp_path / "ttyUSB1"
@@ -63,16 +63,16 @@ async def test_a_modem_may_come_back_under_another_name(tmp_path: Path) -> None:
 async def test_a_port_with_two_names_is_one_port(tmp_path: Path) -> None:
     desk, modem = Desk(), PretendModem(Sim(), link=tmp_path / "modem")
     with plugged_in(modem):
-        tools = desk.tools(KIND, {"ports": f"{modem.link},{modem.path}"})
-        async with running(KIND.make(tools)), passing_time(desk.clock):
+        context = desk.context(KIND, {"ports": f"{modem.link},{modem.path}"})
+        async with running(KIND.make(context)), passing_time(desk.clock):
             await until(lambda: len(desk.lines()) > 3)
     assert {one.port for one in desk.lines()} == {str(modem.link)}
 
 
 async def test_a_modem_that_is_plugged_in_later_is_found(tmp_path: Path) -> None:
     desk, modem = Desk(), PretendModem(Sim(), link=tmp_path / "ttyUSB7")
-    tools = desk.tools(KIND, {"ports": str(tmp_path / "ttyUSB*")})
-    async with running(KIND.make(tools)), passing_time(desk.clock):
+    context = desk.context(KIND, {"ports": str(tmp_path / "ttyUSB*")})
+    async with running(KIND.make(context)), passing_time(desk.clock):
         await until(lambda: desk.reports)
         assert desk.gateway == GatewayReport(up=False, detail="there is no port")
         with plugged_in(modem):
@@ -93,8 +93,8 @@ async def test_of_two_ports_with_the_same_sim_one_is_read(rig: Rig) -> None:
     assert rig.modem.sim
     other = PretendModem(rig.modem.sim)
     with plugged_in(rig.modem, other):
-        tools = rig.desk.tools(KIND, settings(rig.modem, other))
-        async with running(KIND.make(tools)), passing_time(rig.desk.clock):
+        context = rig.desk.context(KIND, settings(rig.modem, other))
+        async with running(KIND.make(context)), passing_time(rig.desk.clock):
             await until(lambda: "has the SIM of" in rig.desk.gateway.detail)
             rig.modem.receive(pdu("Ma 123456"))
             await until(lambda: not rig.modem.stored("SM"))
@@ -112,7 +112,7 @@ async def test_64_ports_in_one_process_are_read() -> None:
         for at in range(64)
     ]
     with plugged_in(*modems):
-        async with running(KIND.make(desk.tools(KIND, settings(*modems, command_timeout_s=20)))):
+        async with running(KIND.make(desk.context(KIND, settings(*modems, command_timeout_s=20)))):
             await until(lambda: all(one.is_set_up for one in modems))
             for at, modem in enumerate(modems):
                 modem.receive(pdu(f"Ma {at:06}"))
@@ -136,8 +136,8 @@ async def test_a_rack_of_pretend_modems_is_read(anyio_backend: str) -> None:
     try:
         ports = json.loads(await rack.stdout.readline())
         desk = Desk()
-        tools = desk.tools(KIND, {"ports": ",".join(ports["ports"])})
-        async with running(KIND.make(tools)):
+        context = desk.context(KIND, {"ports": ",".join(ports["ports"])})
+        async with running(KIND.make(context)):
             told = [json.loads(await rack.stdout.readline()) for _ in range(13)]
             await desk.until_handed_over(12)
     finally:

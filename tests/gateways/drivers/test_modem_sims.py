@@ -5,7 +5,7 @@ import pytest
 from gateways.drivers.cases_modem import PIN, SIM, passing_time, plugged_in, until
 from gateways.drivers.modem_rig import OTHER_SIM, Rig, pdu, stored
 from simlet.domain.health import GatewayReport, LineReport, Reception
-from simlet.gateways.contract import Fate
+from simlet.gateways.contract import Result
 from simlet.testing.modem_answers import Sim
 
 pytestmark = pytest.mark.anyio
@@ -135,7 +135,7 @@ async def test_lines_are_told_while_a_message_waits_for_the_database(rig: Rig) -
 
 
 async def test_a_storage_that_fills_is_told_until_it_is_empty_again(rig: Rig) -> None:
-    rig.desk.fate = Fate.FAILED
+    rig.desk.result = Result.FAILED
     for number in range(17):
         rig.modem.receive(pdu(f"Ma {number}"), storage="SM")
     async with rig.set_up(), passing_time(rig.desk.clock):
@@ -143,7 +143,7 @@ async def test_a_storage_that_fills_is_told_until_it_is_empty_again(rig: Rig) ->
         assert rig.desk.gateway == GatewayReport(
             up=True, detail=f"SM of {rig.modem.path} is 85% full"
         )
-        rig.desk.fate = Fate.KEPT
+        rig.desk.result = Result.KEPT
         await until(lambda: rig.desk.gateway == GatewayReport(up=True))
     assert not rig.modem.stored("SM")
 
@@ -212,12 +212,12 @@ async def test_what_lies_in_a_modem_that_had_another_sim_is_given_to_no_sim(
 
 async def test_what_lies_in_the_modem_goes_to_no_sim_when_that_is_changed(rig: Rig) -> None:
     async with rig.set_up(), passing_time(rig.desk.clock):
-        rig.desk.fate = Fate.FAILED
+        rig.desk.result = Result.FAILED
         rig.modem.receive(pdu("Ma 123456"), storage="ME")
         await rig.desk.until_handed_over(1)
         rig.modem.swap_sim(OTHER_SIM, "+CPIN: READY")
         await until(lambda: rig.desk.last_line and rig.desk.last_line.iccid == OTHER_SIM.iccid)
-        rig.desk.fate = Fate.KEPT
+        rig.desk.result = Result.KEPT
         await until(lambda: not rig.modem.own)
     assert rig.desk.handed_over[0].iccid == SIM.iccid
     assert (rig.desk.handed_over[-1].iccid, rig.desk.handed_over[-1].to) == (None, "")

@@ -33,8 +33,8 @@ async def test_a_modem_behind_a_terminal_server_is_read(rig: Rig) -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         stack.callback(server.close)
         port = server.sockets[0].getsockname()[1]
-        tools = rig.desk.tools(KIND, {"ports": f"socket://127.0.0.1:{port}"})
-        async with running(KIND.make(tools)):
+        context = rig.desk.context(KIND, {"ports": f"socket://127.0.0.1:{port}"})
+        async with running(KIND.make(context)):
             await until(lambda: rig.modem.is_set_up)
             rig.modem.receive(pdu("Ma 123456"))
             await until(lambda: not rig.modem.stored("SM"))
@@ -55,8 +55,8 @@ async def test_a_modem_behind_an_rfc_2217_server_is_read(rig: Rig) -> None:
     rig.modem.faults.noise = b"\xff\xf0\xff\xff and \xff"
     with plugged_in(rig.modem):
         async with TerminalServer(rig.modem.path).running() as server:
-            tools = rig.desk.tools(KIND, {"ports": server.address, "baud": 65_535})
-            async with running(KIND.make(tools)):
+            context = rig.desk.context(KIND, {"ports": server.address, "baud": 65_535})
+            async with running(KIND.make(context)):
                 await until(lambda: rig.modem.is_set_up)
                 rig.modem.receive(pdu("Ma 123456"))
                 await until(lambda: not rig.modem.stored("SM"))
@@ -68,8 +68,8 @@ async def test_a_modem_behind_an_rfc_2217_server_is_read(rig: Rig) -> None:
 async def test_an_rfc_2217_connection_that_breaks_is_opened_again(rig: Rig) -> None:
     with plugged_in(rig.modem):
         async with TerminalServer(rig.modem.path).running() as server:
-            tools = rig.desk.tools(KIND, {"ports": server.address})
-            async with running(KIND.make(tools)):
+            context = rig.desk.context(KIND, {"ports": server.address})
+            async with running(KIND.make(context)):
                 await until(lambda: rig.desk.is_last(Reception.READY))
                 server.drop()
                 await until(lambda: rig.desk.is_last(Reception.SILENT))
@@ -84,8 +84,8 @@ async def test_a_server_that_knows_no_rfc_2217_is_told_and_let_go(rig: Rig) -> N
     with plugged_in(rig.modem):
         async with TerminalServer(rig.modem.path).running() as server:
             server.options.remove(COM_PORT)
-            tools = rig.desk.tools(KIND, {"ports": server.address})
-            async with running(KIND.make(tools)):
+            context = rig.desk.context(KIND, {"ports": server.address})
+            async with running(KIND.make(context)):
                 await until(lambda: server.left)
                 await until(lambda: rig.desk.is_last(Reception.SILENT))
                 assert not rig.desk.gateway.up

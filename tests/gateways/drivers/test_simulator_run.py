@@ -20,7 +20,7 @@ from gateways.drivers.pretend_lines import (
     many_expected,
 )
 from simlet.domain.inbound import Inbound
-from simlet.gateways.contract import Expected, Fate, HttpRequest, Settings, Tools
+from simlet.gateways.contract import DriverContext, Expected, HttpRequest, Result, Settings
 from simlet.gateways.drivers.simulator import KIND
 from simlet.gateways.settings import check_settings
 from simlet.testing.clock import START_MS, FakeClock
@@ -57,9 +57,9 @@ async def test_of_a_burst_only_what_was_not_kept_is_handed_over_again() -> None:
 async def test_a_duplicate_is_not_handed_over_again() -> None:
     kept = Kept(FakeClock())
 
-    async def known(many: Sequence[Inbound]) -> list[Fate]:
+    async def known(many: Sequence[Inbound]) -> list[Result]:
         await kept.deliver(many)
-        return [Fate.DUPLICATE for _ in many]
+        return [Result.DUPLICATE for _ in many]
 
     await finish(driver_of(kept, YAHOO, settings=AT_ONCE, deliver=known), kept.clock)
 
@@ -69,8 +69,8 @@ async def test_a_duplicate_is_not_handed_over_again() -> None:
 async def test_a_line_that_is_not_kept_holds_up_no_other() -> None:
     kept = Kept(FakeClock())
 
-    async def stuck(many: Sequence[Inbound]) -> list[Fate]:
-        return [Fate.FAILED] if many[0].to == NUMBER else await kept.deliver(many)
+    async def stuck(many: Sequence[Inbound]) -> list[Result]:
+        return [Result.FAILED] if many[0].to == NUMBER else await kept.deliver(many)
 
     driver = driver_of(kept, YAHOO, *many_expected(5), settings=AT_ONCE, deliver=stuck)
     running = asyncio.create_task(driver.run())
@@ -94,7 +94,7 @@ async def test_a_failure_to_listen_loses_nothing_heard_before_and_hears_what_com
         if heard == [YAHOO]:
             raise BrokenError
 
-    tools = Tools(
+    context = DriverContext(
         gateway="pretend",
         settings=check_settings(KIND, {}),
         secret_hash=None,
@@ -104,7 +104,7 @@ async def test_a_failure_to_listen_loses_nothing_heard_before_and_hears_what_com
         expected=expected,
         recording_limit_bytes=0,
     )
-    await finish(KIND.make(tools), kept.clock)
+    await finish(KIND.make(context), kept.clock)
 
     assert {one.to for one in kept.messages} == {YAHOO.number, later.number}
 

@@ -7,19 +7,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateways.drivers.smsc import bound, bound_again, deliver_sm, last_report, pdu, texts, until
-from simlet.testing.driver_kit import Office
+from simlet.testing.driver_kit import FakeSupervisor
 from simlet.wire.smpp import Command, Frame, Status
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_an_unknown_pdu_is_refused_and_costs_nothing_else() -> None:
-    office = Office()
-    async with bound(office) as (_, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (_, link):
         await link.send(pdu(0x00000004, 3, b"submit_sm is not for us") + deliver_sm(b"Ma 1"))
         assert await link.read() == Frame(Command.GENERIC_NACK, Status.ESME_RINVCMDID, 3, b"")
         assert (await link.read()).status == Status.ESME_ROK
-    assert texts(office) == ["Ma 1"]
+    assert texts(supervisor) == ["Ma 1"]
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ async def test_an_unknown_pdu_is_refused_and_costs_nothing_else() -> None:
 async def test_a_malformed_message_is_refused_and_costs_nothing_else(
     malformed: bytes, status: Status
 ) -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     length = len(malformed).to_bytes(4, "big")
-    async with bound(office) as (_, link):
+    async with bound(supervisor) as (_, link):
         good = [deliver_sm(b"Ma %d" % n, sequence=n) for n in (1, 2)]
         await link.send(good[0] + length + malformed[4:] + good[1])
         answers = {}
@@ -49,7 +49,7 @@ async def test_a_malformed_message_is_refused_and_costs_nothing_else(
             answers[answer.sequence] = (answer.command, answer.status)
     ok = (Command.DELIVER_SM_RESP, Status.ESME_ROK)
     assert answers == {1: ok, 2: ok, 3: (Command.GENERIC_NACK, status)}
-    assert texts(office) == ["Ma 1", "Ma 2"]
+    assert texts(supervisor) == ["Ma 1", "Ma 2"]
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ async def test_a_malformed_message_is_refused_and_costs_nothing_else(
     ],
 )
 async def test_an_impossible_length_ends_that_session_alone(header: bytes, sequence: int) -> None:
-    office = Office()
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1") + header)
         assert (await link.read()).status == Status.ESME_ROK
         (nack,) = await link.until_closed()
         assert nack[:2] == (Command.GENERIC_NACK, Status.ESME_RINVCMDLEN)
         assert nack.sequence == sequence
-        await until(lambda: not last_report(office).up)
-        assert last_report(office).detail == "a PDU of an impossible length came"
-        again = await bound_again(office, other)
+        await until(lambda: not last_report(supervisor).up)
+        assert last_report(supervisor).detail == "a PDU of an impossible length came"
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"Ma 2"))
         assert (await again.read()).status == Status.ESME_ROK
-    assert texts(office) == ["Ma 1", "Ma 2"]
+    assert texts(supervisor) == ["Ma 1", "Ma 2"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,13 +90,13 @@ async def test_an_impossible_length_ends_that_session_alone(header: bytes, seque
 async def test_whatever_an_smsc_sends_the_driver_lives_and_takes_the_next_message(
     sent: list[bytes],
 ) -> None:
-    office = Office()
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (other, link):
         with suppress(ConnectionError):
             await link.send(b"".join(sent))
             link.writer.write_eof()
         await link.until_closed()
-        again = await bound_again(office, other)
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"the good one"))
         assert (await again.read()).status == Status.ESME_ROK
-    assert texts(office)[-1] == "the good one"
+    assert texts(supervisor)[-1] == "the good one"

@@ -14,8 +14,8 @@ from gateways.drivers.smsc import NUMBER, PASSWORD
 from peers import ROOT, needs_peer
 from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Part
-from simlet.gateways.contract import Fate
-from simlet.testing.driver_kit import Office
+from simlet.gateways.contract import Result
+from simlet.testing.driver_kit import FakeSupervisor
 from simlet.wire.smpp import Status
 
 pytestmark = pytest.mark.anyio
@@ -86,24 +86,27 @@ NPM_CASES: dict[str, tuple[dict[str, object], str, Part | None]] = {
 @pytest.mark.parametrize("name", NPM_CASES)
 async def test_npm_smpp_delivers(name: str, bind: str) -> None:
     options, text, part = NPM_CASES[name]
-    office = Office()
-    async with script("node", SCRIPTS / "smsc.js") as smsc, driven(office, smsc.port, bind=bind):
+    supervisor = FakeSupervisor()
+    async with (
+        script("node", SCRIPTS / "smsc.js") as smsc,
+        driven(supervisor, smsc.port, bind=bind),
+    ):
         bound = await smsc.hear_of("bound")
         assert (bound["bound"], bound["password"]) == (f"bind_{bind}", PASSWORD)
         smsc.tell(send="deliver_sm", options=message(**options))
         assert (await smsc.hear_of("answer"))["status"] == Status.ESME_ROK
-    (kept,) = office.handed_over
+    (kept,) = supervisor.handed_over
     assert (kept.to, kept.text, kept.part, kept.damaged) == (NUMBER, text, part, False)
     assert kept.sender == ("+84987654321" if "source_addr_ton" in options else "SHOPEE")
 
 
 @needs_peer("npm-smpp")
 async def test_npm_smpp_hears_what_became_of_each_message() -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     answers = []
-    async with script("node", SCRIPTS / "smsc.js") as smsc, driven(office, smsc.port):
+    async with script("node", SCRIPTS / "smsc.js") as smsc, driven(supervisor, smsc.port):
         await smsc.hear_of("bound")
-        for office.fate in Fate:
+        for supervisor.result in Result:
             smsc.tell(send="deliver_sm", options=message(short_message="Ma 1"))
             answers.append((await smsc.hear_of("answer"))["status"])
         smsc.tell(send="deliver_sm", options=message(short_message="id:1 stat:X", esm_class=4))
@@ -113,19 +116,19 @@ async def test_npm_smpp_hears_what_became_of_each_message() -> None:
         data_sm = await smsc.hear_of("answer")
     assert answers == [0, 0, Status.ESME_RX_T_APPN, Status.ESME_RX_R_APPN, 0]
     assert data_sm["answer"] == "data_sm_resp"
-    assert [one.text for one in office.handed_over] == ["Ma 1"] * 4 + ["Ma 2"]
+    assert [one.text for one in supervisor.handed_over] == ["Ma 1"] * 4 + ["Ma 2"]
 
 
 @needs_peer("npm-smpp")
 async def test_npm_smpp_and_we_enquire_of_each_other_and_it_hears_our_goodbye() -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     async with script("node", SCRIPTS / "smsc.js") as smsc:
-        async with driven(office, smsc.port):
+        async with driven(supervisor, smsc.port):
             await smsc.hear_of("bound")
             smsc.tell(send="enquire_link")
             assert (await smsc.hear_of("answer"))["answer"] == "enquire_link_resp"
-            await office.clock.wait_for_sleeping(1)
-            office.clock.advance(30)
+            await supervisor.clock.wait_for_sleeping(1)
+            supervisor.clock.advance(30)
             assert (await smsc.hear_of("request"))["request"] == "enquire_link"
         assert (await smsc.hear_of("request"))["request"] == "unbind"
         await smsc.hear_of("closed")
@@ -133,37 +136,37 @@ async def test_npm_smpp_and_we_enquire_of_each_other_and_it_hears_our_goodbye() 
 
 @needs_peer("npm-smpp")
 async def test_npm_smpp_throttles_a_bind_and_lets_us_in_later() -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     async with script("node", SCRIPTS / "smsc.js") as smsc:
         smsc.tell(bind=int(Status.ESME_RTHROTTLED))
         smsc.tell(bind=int(Status.ESME_RTHROTTLED))
         await asyncio.sleep(0.05)
-        async with driven(office, smsc.port):
+        async with driven(supervisor, smsc.port):
             assert (await smsc.hear_of("bound"))["status"] == Status.ESME_RTHROTTLED
             smsc.tell(bind=0)
             await smsc.hear_of("closed")
             bound = asyncio.ensure_future(smsc.hear_of("bound"))
-            assert (await again(office, bound))["status"] == 0
+            assert (await again(supervisor, bound))["status"] == 0
     refused = GatewayReport(up=False, detail="the bind was refused: ESME_RTHROTTLED (0x58)")
-    assert office.reports[0] == refused
+    assert supervisor.reports[0] == refused
 
 
 @needs_peer("npm-smpp")
 async def test_npm_smpp_drops_the_link_and_delivers_again_what_was_not_answered() -> None:
-    office = Office()
-    office.open.clear()
-    async with script("node", SCRIPTS / "smsc.js") as smsc, driven(office, smsc.port):
+    supervisor = FakeSupervisor()
+    supervisor.open.clear()
+    async with script("node", SCRIPTS / "smsc.js") as smsc, driven(supervisor, smsc.port):
         await smsc.hear_of("bound")
         smsc.tell(send="deliver_sm", options=message(short_message="Ma 1"))
-        await office.until_handed_over(1)
+        await supervisor.until_handed_over(1)
         smsc.tell(drop=True)
         await smsc.hear_of("closed")
-        office.open.set()
+        supervisor.open.set()
         bound = asyncio.ensure_future(smsc.hear_of("bound"))
-        await again(office, bound)
+        await again(supervisor, bound)
         smsc.tell(send="deliver_sm", options=message(short_message="Ma 1"))
         assert (await smsc.hear_of("answer"))["status"] == 0
-    first, second = office.handed_over
+    first, second = supervisor.handed_over
     assert first == second
 
 
@@ -176,25 +179,25 @@ async def test_npm_smpp_speaks_tls(tmp_path: Path) -> None:
     )
     openssl = await asyncio.create_subprocess_exec(*command.split(), stderr=subprocess.DEVNULL)
     assert await openssl.wait() == 0
-    office = Office()
+    supervisor = FakeSupervisor()
     async with (
         script("node", SCRIPTS / "smsc.js", key, certificate) as smsc,
-        driven(office, smsc.port, tls=True, ca_file=str(certificate)),
+        driven(supervisor, smsc.port, tls=True, ca_file=str(certificate)),
     ):
         await smsc.hear_of("bound")
         smsc.tell(send="deliver_sm", options=message(short_message=LONG[:60]))
         assert (await smsc.hear_of("answer"))["status"] == 0
-    assert office.handed_over[0].text == LONG[:60]
+    assert supervisor.handed_over[0].text == LONG[:60]
 
 
 @needs_peer("npm-smpp")
 async def test_npm_smpp_floods_and_hears_an_answer_for_each(tmp_path: Path) -> None:
-    office = Office()
-    async with flood(tmp_path, 3000) as smsc, driven(office, smsc.port):
+    supervisor = FakeSupervisor()
+    async with flood(tmp_path, 3000) as smsc, driven(supervisor, smsc.port):
         result = await smsc.hear()
     assert (result["sent"], result["acked"], result["errors"]) == (3000, 3000, 0)
-    assert [one.text for one in office.handed_over] == [f"Mã {n % 7}" for n in range(3000)]
-    assert len({one.source_id for one in office.handed_over}) == 3000
+    assert [one.text for one in supervisor.handed_over] == [f"Mã {n % 7}" for n in range(3000)]
+    assert len({one.source_id for one in supervisor.handed_over}) == 3000
 
 
 @needs_peer("npm-smpp")

@@ -16,8 +16,8 @@ from gateways.drivers.smsc import (
     until,
 )
 from simlet.domain.inbound import Inbound
-from simlet.gateways.contract import Fate, Value
-from simlet.testing.driver_kit import Office
+from simlet.gateways.contract import Result, Value
+from simlet.testing.driver_kit import FakeSupervisor
 from simlet.wire.smpp import Command, Status
 
 pytestmark = pytest.mark.anyio
@@ -26,39 +26,41 @@ ENQUIRE_LINK_S = 30.0
 RESPONSE_TIMEOUT_S = 10.0
 
 
-def ids(office: Office) -> list[str | None]:
-    return [one.source_id for one in office.handed_over]
+def ids(supervisor: FakeSupervisor) -> list[str | None]:
+    return [one.source_id for one in supervisor.handed_over]
 
 
-async def _lost_and_sent_again(office: Office, second: bytes, **more: Value) -> list[str | None]:
+async def _lost_and_sent_again(
+    supervisor: FakeSupervisor, second: bytes, **more: Value
+) -> list[str | None]:
     """The ids of a message that was kept when its session broke, and of what comes after that."""
-    office.open.clear()
-    async with bound(office, more) as (other, link):
+    supervisor.open.clear()
+    async with bound(supervisor, more) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
-        await office.until_handed_over(1)
+        await supervisor.until_handed_over(1)
         other.drop()
-        office.open.set()
-        again = await bound_again(office, other)
+        supervisor.open.set()
+        again = await bound_again(supervisor, other)
         await again.send(second)
         assert (await again.read()).status == Status.ESME_ROK
-    return ids(office)
+    return ids(supervisor)
 
 
 async def test_a_message_whose_answer_was_lost_has_the_same_id_when_it_comes_again() -> None:
-    first, second = await _lost_and_sent_again(Office(), deliver_sm(b"Ma 1", sequence=77))
+    first, second = await _lost_and_sent_again(FakeSupervisor(), deliver_sm(b"Ma 1", sequence=77))
     assert first == second is not None
 
 
 async def test_an_answer_that_may_not_have_arrived_counts_as_lost() -> None:
-    office = Office()
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
         await link.read()
         other.drop()
-        again = await bound_again(office, other)
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"Ma 1"))
         await again.read()
-    assert len(set(ids(office))) == 1
+    assert len(set(ids(supervisor))) == 1
 
 
 @pytest.mark.parametrize(
@@ -71,170 +73,174 @@ async def test_an_answer_that_may_not_have_arrived_counts_as_lost() -> None:
     ],
 )
 async def test_another_message_after_a_lost_session_is_another_one(other_message: bytes) -> None:
-    first, second = await _lost_and_sent_again(Office(), other_message)
+    first, second = await _lost_and_sent_again(FakeSupervisor(), other_message)
     assert first != second
 
 
 async def test_a_lost_message_comes_again_once_and_the_next_such_text_is_a_new_one() -> None:
     twice = deliver_sm(b"Ma 1") + deliver_sm(b"Ma 1", sequence=2)
-    office = Office()
-    await _lost_and_sent_again(office, twice)
-    first, second, third = ids(office)
+    supervisor = FakeSupervisor()
+    await _lost_and_sent_again(supervisor, twice)
+    first, second, third = ids(supervisor)
     assert first == second != third
 
 
 async def test_two_messages_that_say_the_same_in_one_session_are_two() -> None:
-    office = Office()
-    async with bound(office) as (_, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (_, link):
         await link.send(deliver_sm(b"Ma 1") + deliver_sm(b"Ma 1", sequence=2))
         await link.read()
         await link.read()
-    assert len(set(ids(office))) == 2
+    assert len(set(ids(supervisor))) == 2
 
 
-class Keeping(Office):
+class Keeping(FakeSupervisor):
     """An office that counts what it has kept."""
 
     kept = 0
 
-    async def deliver(self, many: Sequence[Inbound]) -> list[Fate]:
-        fates = await super().deliver(many)
+    async def deliver(self, many: Sequence[Inbound]) -> list[Result]:
+        results = await super().deliver(many)
         self.kept += len(many)
-        return fates
+        return results
 
 
 @pytest.mark.parametrize("dead", [True, False])
 async def test_what_is_being_kept_when_a_session_is_lost_is_kept_to_its_end(dead: bool) -> None:
-    office = Keeping()
-    office.open.clear()
-    async with bound(office) as (other, link):
+    supervisor = Keeping()
+    supervisor.open.clear()
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
-        await office.until_handed_over(1)
-        await office.clock.wait_for_sleeping(1)
+        await supervisor.until_handed_over(1)
+        await supervisor.clock.wait_for_sleeping(1)
         if dead:
-            office.clock.advance(ENQUIRE_LINK_S)
+            supervisor.clock.advance(ENQUIRE_LINK_S)
             await link.read()
-            await office.clock.wait_for_sleeping(1)
-            office.clock.advance(RESPONSE_TIMEOUT_S)
+            await supervisor.clock.wait_for_sleeping(1)
+            supervisor.clock.advance(RESPONSE_TIMEOUT_S)
             await link.until_closed()
         else:
             other.drop()
             await asyncio.sleep(0.05)
-        office.open.set()
-        await until(lambda: office.kept == 1)
+        supervisor.open.set()
+        await until(lambda: supervisor.kept == 1)
 
 
 async def test_another_session_knows_what_a_lost_one_is_still_keeping() -> None:
-    office = Office()
-    office.open.clear()
-    async with smsc() as other, running_against(other, office, binds=2):
+    supervisor = FakeSupervisor()
+    supervisor.open.clear()
+    async with smsc() as other, running_against(other, supervisor, binds=2):
         first, second = await other.link(), await other.link()
         await first.bound()
         await second.bound()
         await first.send(deliver_sm(b"Ma 1"))
-        await office.until_handed_over(1)
+        await supervisor.until_handed_over(1)
         await first.send(deliver_sm(b"Ma 2") + pdu(Command.ENQUIRE_LINK, 3))
         await first.read()  # so both are here
         first.reset()
         await asyncio.sleep(0.05)
-        office.open.set()  # for the one that waits already
-        office.open.clear()
-        await office.until_handed_over(2)
+        supervisor.open.set()  # for the one that waits already
+        supervisor.open.clear()
+        await supervisor.until_handed_over(2)
         await second.send(deliver_sm(b"Ma 1") + deliver_sm(b"Ma 2"))
-        await office.until_handed_over(4)
-        office.open.set()
-    assert ids(office)[:2] == ids(office)[2:]
+        await supervisor.until_handed_over(4)
+        supervisor.open.set()
+    assert ids(supervisor)[:2] == ids(supervisor)[2:]
 
 
 async def test_what_a_lost_session_still_held_is_kept_and_is_no_repetition_of_itself() -> None:
-    office = Office()
-    office.open.clear()
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor()
+    supervisor.open.clear()
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
-        await office.until_handed_over(1)
+        await supervisor.until_handed_over(1)
         await link.send(deliver_sm(b"Ma 1", sequence=2) + pdu(Command.ENQUIRE_LINK, 3))
         await link.read()  # so both are here
         other.drop()
         await asyncio.sleep(0.01)
-        office.open.set()
-        await office.until_handed_over(2)
-        again = await bound_again(office, other)
+        supervisor.open.set()
+        await supervisor.until_handed_over(2)
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"Ma 1") + deliver_sm(b"Ma 1", sequence=2))
         await again.read()
         await again.read()
-    first, second, third, fourth = ids(office)
+    first, second, third, fourth = ids(supervisor)
     assert first != second
     assert [first, second] == [third, fourth]
 
 
 async def test_an_answer_that_was_read_is_not_doubted() -> None:
-    office = Office()
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
         await link.read()
-        await office.clock.wait_for_sleeping(1)
-        told = len(office.reports)
-        office.clock.advance(ENQUIRE_LINK_S)
+        await supervisor.clock.wait_for_sleeping(1)
+        told = len(supervisor.reports)
+        supervisor.clock.advance(ENQUIRE_LINK_S)
         await link.answer(await link.read())
-        await until(lambda: len(office.reports) > told)
+        await until(lambda: len(supervisor.reports) > told)
         other.drop()
-        again = await bound_again(office, other)
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"Ma 1"))
         await again.read()
-    assert len(set(ids(office))) == 2
+    assert len(set(ids(supervisor))) == 2
 
 
 async def test_an_answer_that_the_enquiry_overtook_is_doubted_still() -> None:
-    office = Office()
-    office.open.clear()
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor()
+    supervisor.open.clear()
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
-        await office.until_handed_over(1)
-        await office.clock.wait_for_sleeping(1)
-        told = len(office.reports)
-        office.clock.advance(ENQUIRE_LINK_S)
+        await supervisor.until_handed_over(1)
+        await supervisor.clock.wait_for_sleeping(1)
+        told = len(supervisor.reports)
+        supervisor.clock.advance(ENQUIRE_LINK_S)
         await link.answer(await link.read())
-        await until(lambda: len(office.reports) > told)
+        await until(lambda: len(supervisor.reports) > told)
         other.drop()
-        office.open.set()
-        again = await bound_again(office, other)
+        supervisor.open.set()
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"Ma 1"))
         await again.read()
-    assert len(set(ids(office))) == 1
+    assert len(set(ids(supervisor))) == 1
 
 
 async def test_long_after_a_lost_session_the_same_text_is_a_new_message() -> None:
     # Before it binds again the clock moves by a whole minute at least.
-    first, second = await _lost_and_sent_again(Office(), deliver_sm(b"Ma 1"), redelivery_s=50)
+    first, second = await _lost_and_sent_again(
+        FakeSupervisor(), deliver_sm(b"Ma 1"), redelivery_s=50
+    )
     assert first != second
 
 
 async def test_with_no_time_set_nothing_is_remembered() -> None:
-    first, second = await _lost_and_sent_again(Office(), deliver_sm(b"Ma 1"), redelivery_s=0)
+    first, second = await _lost_and_sent_again(
+        FakeSupervisor(), deliver_sm(b"Ma 1"), redelivery_s=0
+    )
     assert first != second
 
 
 async def test_a_message_that_was_not_kept_leaves_no_id_behind() -> None:
-    office = Office(fate=Fate.FAILED)
-    async with bound(office) as (other, link):
+    supervisor = FakeSupervisor(result=Result.FAILED)
+    async with bound(supervisor) as (other, link):
         await link.send(deliver_sm(b"Ma 1"))
         assert (await link.read()).status == Status.ESME_RX_T_APPN
-        office.fate = Fate.KEPT
+        supervisor.result = Result.KEPT
         await link.send(deliver_sm(b"Ma 1", sequence=2))
         await link.read()
         other.drop()
-        again = await bound_again(office, other)
+        again = await bound_again(supervisor, other)
         await again.send(deliver_sm(b"Ma 1"))
         await again.read()
-    _, second, third = ids(office)
+    _, second, third = ids(supervisor)
     assert second == third
 
 
 async def test_an_id_of_the_smsc_is_kept_over_a_lost_session() -> None:
     named = deliver_sm(b"Ma 1", parameters=tlv(0x0204, b"\x10\x01"))
-    office = Office()
-    async with bound(office) as (_, link):
+    supervisor = FakeSupervisor()
+    async with bound(supervisor) as (_, link):
         await link.send(named + deliver_sm(b"Ma 1", sequence=2))
         await link.read()
         await link.read()
-    assert ids(office)[0] == "reference 4097"
+    assert ids(supervisor)[0] == "reference 4097"

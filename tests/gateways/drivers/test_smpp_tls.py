@@ -9,7 +9,7 @@ import pytest
 from gateways.drivers.smsc import NUMBER, deliver_sm, last_report, running_against, smsc, until
 from simlet.domain.health import GatewayReport
 from simlet.gateways.contract import Value
-from simlet.testing.driver_kit import Office
+from simlet.testing.driver_kit import FakeSupervisor
 
 pytestmark = pytest.mark.anyio
 
@@ -39,16 +39,16 @@ async def test_it_speaks_tls_with_an_smsc_that_it_trusts(certificate: Path, chec
     trust: dict[str, Value] = (
         {"ca_file": str(certificate), "tls_name": "smsc.test"} if checked else {"tls_verify": False}
     )
-    office = Office()
+    supervisor = FakeSupervisor()
     async with (
         smsc(_served_with(certificate)) as other,
-        running_against(other, office, tls=True, **trust),
+        running_against(other, supervisor, tls=True, **trust),
     ):
         link = await other.link()
         await link.bound()
         await link.send(b"".join(deliver_sm(b"x" * 250, sequence=n) for n in range(5000)))
         assert [(await link.read()).sequence for n in range(5000)] == list(range(5000))
-    assert office.handed_over[0].to == NUMBER
+    assert supervisor.handed_over[0].to == NUMBER
 
 
 @pytest.mark.parametrize(
@@ -70,20 +70,20 @@ async def test_a_certificate_that_does_not_fit_is_reported_and_nothing_is_said(
 ) -> None:
     if trust.get("ca_file") == "its own":
         trust = {"ca_file": str(certificate)}
-    office = Office()
+    supervisor = FakeSupervisor()
     async with (
         smsc(_served_with(certificate)) as other,
-        running_against(other, office, tls=True, **trust),
+        running_against(other, supervisor, tls=True, **trust),
     ):
-        await until(lambda: bool(office.reports))
-        assert last_report(office) == GatewayReport(up=False, detail=why)
+        await until(lambda: bool(supervisor.reports))
+        assert last_report(supervisor) == GatewayReport(up=False, detail=why)
         assert other.links.empty()
 
 
 async def test_an_smsc_that_speaks_no_tls_is_reported() -> None:
-    office = Office()
-    async with smsc() as other, running_against(other, office, tls=True):
+    supervisor = FakeSupervisor()
+    async with smsc() as other, running_against(other, supervisor, tls=True):
         link = await other.link()
         await link.send(b"\0\0\0\x10\x80\0\0\0\0\0\0\0\0\0\0\0")
-        await until(lambda: bool(office.reports))
-        assert last_report(office).detail.startswith("no TLS: ")
+        await until(lambda: bool(supervisor.reports))
+        assert last_report(supervisor).detail.startswith("no TLS: ")

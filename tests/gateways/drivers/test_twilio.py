@@ -15,10 +15,10 @@ from simlet.domain.errors import Refused
 from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound
 from simlet.flows.manage_gateways import add_gateway
-from simlet.gateways.contract import Fate, HttpAnswer, HttpRequest, Value
+from simlet.gateways.contract import HttpAnswer, HttpRequest, Result, Value
 from simlet.gateways.drivers.twilio import KIND, MAX_FIELDS
 from simlet.gateways.settings import check_settings, redacted
-from simlet.testing.driver_kit import Office
+from simlet.testing.driver_kit import FakeSupervisor
 from simlet.testing.site import Site
 
 pytestmark = pytest.mark.anyio
@@ -28,12 +28,12 @@ ORACLE = RequestValidator(TOKEN)
 
 
 async def ask(
-    request: HttpRequest, office: Office | None = None, /, **settings: Value
+    request: HttpRequest, supervisor: FakeSupervisor | None = None, /, **settings: Value
 ) -> tuple[HttpAnswer, list[Inbound]]:
     """The answer to a request, and what was handed over for it."""
-    office = office or Office()
-    driver = KIND.make(office.tools(KIND, {**SETTINGS, **settings}))
-    return await driver.answer(request), office.handed_over
+    supervisor = supervisor or FakeSupervisor()
+    driver = KIND.make(supervisor.context(KIND, {**SETTINGS, **settings}))
+    return await driver.answer(request), supervisor.handed_over
 
 
 def form(**changed: str) -> HttpRequest:
@@ -144,11 +144,16 @@ async def test_the_answer_is_empty_twiml_so_that_nothing_is_sent_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "status"),
-    [(Fate.KEPT, 200), (Fate.DUPLICATE, 200), (Fate.FAILED, 503), (Fate.REFUSED, 403)],
+    ("result", "status"),
+    [
+        (Result.KEPT, 200),
+        (Result.DUPLICATE, 200),
+        (Result.FAILED, 503),
+        (Result.REFUSED, 403),
+    ],
 )
-async def test_what_became_of_the_message_is_the_status(fate: Fate, status: int) -> None:
-    assert (await ask(form(), Office(fate=fate)))[0].status == status
+async def test_what_became_of_the_message_is_the_status(result: Result, status: int) -> None:
+    assert (await ask(form(), FakeSupervisor(result=result)))[0].status == status
 
 
 async def test_each_missing_field_is_named_and_nothing_that_came_is() -> None:
@@ -195,11 +200,11 @@ async def test_other_methods_and_addresses_are_none(method: str, route: str, sta
 
 
 async def test_a_signed_message_is_a_sign_of_life_and_a_forged_one_is_none() -> None:
-    office = Office()
-    await ask(with_header(form(), x_twilio_signature="x"), office)
-    assert office.reports == []
-    await ask(form(), office)
-    assert office.reports == [GatewayReport(up=True)]
+    supervisor = FakeSupervisor()
+    await ask(with_header(form(), x_twilio_signature="x"), supervisor)
+    assert supervisor.reports == []
+    await ask(form(), supervisor)
+    assert supervisor.reports == [GatewayReport(up=True)]
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from simlet.domain.errors import Refused
 from simlet.domain.health import GatewayReport
 from simlet.domain.signing import hash_secret
 from simlet.flows.manage_gateways import add_gateway
-from simlet.gateways.contract import Fate, HttpAnswer, HttpRequest, Value
+from simlet.gateways.contract import HttpAnswer, HttpRequest, Result, Value
 from simlet.gateways.drivers.webhook import KIND, TEMPLATES
 from simlet.gateways.posted import MAX_ID_CHARS, MAX_MESSAGES, MAX_SENDER_CHARS, MAX_TEXT_CHARS
 from simlet.gateways.settings import check_settings
 from simlet.testing.clock import START_MS
-from simlet.testing.driver_kit import SECRET, Office
+from simlet.testing.driver_kit import SECRET, FakeSupervisor
 from simlet.testing.site import Site
 
 pytestmark = pytest.mark.anyio
@@ -115,22 +115,22 @@ async def test_the_number_of_the_only_line_holds_where_none_is_told() -> None:
 
 
 async def test_a_message_of_a_port_that_is_not_set_is_kept_and_shown_to_the_operator() -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     body = {"port": "9", "from": "x", "text": "y"}
-    answer, handed = await ask(posted(body), office, port="port", numbers="1=0912345678")
+    answer, handed = await ask(posted(body), supervisor, port="port", numbers="1=0912345678")
     assert answer.status == 200
     assert [one.to for one in handed] == [""]
-    assert office.reports == [
+    assert supervisor.reports == [
         GatewayReport(up=True, detail="no number is set for port '9': set numbers")
     ]
 
 
 async def test_a_port_that_is_not_set_is_told_until_the_settings_are_changed() -> None:
-    office = Office()
-    driver = KIND.make(office.tools(KIND, {"port": "port", "numbers": "1=0912345678"}))
+    supervisor = FakeSupervisor()
+    driver = KIND.make(supervisor.context(KIND, {"port": "port", "numbers": "1=0912345678"}))
     for port in ("9", "8", "1"):
         await driver.answer(posted({"port": port, "from": "x", "text": "y"}))
-    assert office.reports[-1] == GatewayReport(
+    assert supervisor.reports[-1] == GatewayReport(
         up=True, detail="no number is set for port '9' and 1 more: set numbers"
     )
 
@@ -140,14 +140,16 @@ async def test_a_port_that_is_not_set_is_told_until_the_settings_are_changed() -
 async def test_a_map_that_does_not_fit_is_shown_to_the_operator_until_it_does(
     body: bytes, secret_in: str
 ) -> None:
-    office = Office()
-    driver = KIND.make(office.tools(KIND, {"secret_in": secret_in, "secret_name": "authorization"}))
+    supervisor = FakeSupervisor()
+    driver = KIND.make(
+        supervisor.context(KIND, {"secret_in": secret_in, "secret_name": "authorization"})
+    )
     secret = {} if secret_in == "header" else {"authorization": SECRET}
     if body.endswith(b"}"):
         body = json.dumps(json.loads(body) | secret).encode()
     assert (await driver.answer(post(body))).status == 400
     assert (await driver.answer(posted(ONE | secret))).status == 200
-    *wrong, fine = office.reports
+    *wrong, fine = supervisor.reports
     assert fine == GatewayReport(up=True)
     # What is no JSON shows no secret in it: whoever sent it is not known.
     told = [one.detail for one in wrong if isinstance(one, GatewayReport)]
@@ -156,10 +158,10 @@ async def test_a_map_that_does_not_fit_is_shown_to_the_operator_until_it_does(
 
 
 async def test_whoever_does_not_know_the_secret_reports_nothing() -> None:
-    office = Office()
+    supervisor = FakeSupervisor()
     request = HttpRequest("POST", "", {"content-type": JSON}, b"{}")
-    assert (await ask(request, office))[0].status == 401
-    assert office.reports == []
+    assert (await ask(request, supervisor))[0].status == 401
+    assert supervisor.reports == []
 
 
 @pytest.mark.parametrize(
@@ -246,15 +248,20 @@ async def test_too_many_messages_and_too_many_fields_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "status"),
-    [(Fate.KEPT, 200), (Fate.DUPLICATE, 200), (Fate.FAILED, 503), (Fate.REFUSED, 403)],
+    ("result", "status"),
+    [
+        (Result.KEPT, 200),
+        (Result.DUPLICATE, 200),
+        (Result.FAILED, 503),
+        (Result.REFUSED, 403),
+    ],
 )
-async def test_what_became_of_the_message_is_the_status(fate: Fate, status: int) -> None:
-    assert (await ask(posted(ONE), Office(fate=fate)))[0].status == status
+async def test_what_became_of_the_message_is_the_status(result: Result, status: int) -> None:
+    assert (await ask(posted(ONE), FakeSupervisor(result=result)))[0].status == status
 
 
 async def test_kannel_is_not_told_to_ask_again_for_what_is_another_gateways() -> None:
-    refused = Office(fate=Fate.REFUSED)
+    refused = FakeSupervisor(result=Result.REFUSED)
     assert (await ask(kannel(), refused, template="kannel"))[0].status == 200
     assert (await ask(kannel(), refused, template="kannel", refused_status=410))[0].status == 410
 
@@ -267,8 +274,8 @@ async def test_the_answer_is_what_was_set() -> None:
 
 
 async def test_as_long_as_one_message_is_to_come_again_all_are() -> None:
-    office = Office(fate=Fate.FAILED)
-    answer, _ = await ask(posted([ONE, ONE | {"to": "nobody"}]), office)
+    supervisor = FakeSupervisor(result=Result.FAILED)
+    answer, _ = await ask(posted([ONE, ONE | {"to": "nobody"}]), supervisor)
     assert answer.status == 503
 
 

@@ -67,9 +67,9 @@ class Breakable(Passing):
         self._check()
         return await self.engine.read_list(call)
 
-    async def glance(self, call: Call) -> Any:
+    async def quick_read(self, call: Call) -> Any:
         self._check()
-        return await self.engine.glance(call)
+        return await self.engine.quick_read(call)
 
 
 @pytest.mark.parametrize("path", ANSWERED_FROM_THE_DATABASE)

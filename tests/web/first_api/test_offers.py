@@ -3,7 +3,7 @@
 import pytest
 
 from simlet.domain.principal import Tier
-from simlet.domain.service import Category, Prices, Rules, Service
+from simlet.domain.service import Category, MatchRules, Prices, Service
 from simlet.flows.manage_lines import add_network
 from simlet.flows.manage_services import add_service, open_service, pause_service
 from simlet.testing.world import Dealer
@@ -40,7 +40,7 @@ async def test_a_further_network_takes_a_new_id_and_can_be_asked_for(api: Api) -
     ("tier", "price_dong"), [(Tier.DEALER, 1300), (Tier.DISTRIBUTOR, 1200)], ids=["dealer", "dist"]
 )
 async def test_the_price_is_that_of_the_tier(api: Api, tier: Tier, price_dong: int) -> None:
-    rules = Rules(catch_all=True)
+    rules = MatchRules(catch_all=True)
     service = Service(
         9, "03", "Dear", Prices(1400, 1300, 1200), 60, rules, Category.GENERAL, False, False
     )

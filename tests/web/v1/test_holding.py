@@ -139,7 +139,7 @@ async def test_who_may_not_wait_rents_nothing(narrow: Site, dealer: Dealer) -> N
         assert (refused.status, refused.json["code"]) == (429, "open_limit")
         assert await world.db.read(all_rows) == before
     # The refusal was not kept under the key of the call.
-    await until(lambda: not world.runtime.feed._tails)
+    await until(lambda: not world.runtime.feed._followers)
     task = await waiting(narrow, rent(narrow, dealer))
     (row,) = await world.rows("SELECT number FROM rentals")
     await world.sms(f"0{row[0].removeprefix('+84')}", CODE)

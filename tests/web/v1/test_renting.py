@@ -227,14 +227,14 @@ async def test_a_wait_in_the_queue_that_ends_answers_how_it_stands(
 async def test_a_database_that_fails_during_a_wait_does_not_hide_what_was_rented(
     site: Site, dealer: Dealer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    glance = Database.glance
+    quick_read = Database.quick_read
 
     async def broken(db: Database, flow: Callable[..., Any], *args: Any) -> Any:
         if flow is show_rental:
             raise DatabaseFault("the disk is full")
-        return await glance(db, flow, *args)
+        return await quick_read(db, flow, *args)
 
-    monkeypatch.setattr(Database, "glance", broken)
+    monkeypatch.setattr(Database, "quick_read", broken)
     status, rental = await post(site, dealer, {"service": 1, "wait_s": 30})
     assert (status, rental["state"]) == (201, "waiting")
     assert (await site.world.rental(dealer, rental["id"])).number == rental["number"]

@@ -173,9 +173,9 @@ async def test_a_stream_ends_when_its_token_holds_no_longer(
 async def test_a_client_that_went_away_is_forgotten(site: Site, dealer: Dealer) -> None:
     feed = site.world.runtime.feed
     async with listening(site, dealer):
-        assert feed._tails
+        assert feed._followers
     async with asyncio.timeout(PATIENCE_S):
-        while feed._tails:  # noqa: ASYNC110 - the server hears of it from the system
+        while feed._followers:  # noqa: ASYNC110 - the server hears of it from the system
             await asyncio.sleep(0.005)
     assert site.world.clock.sleeping == OF_SITE
 

@@ -11,7 +11,7 @@ import pytest
 
 from engines import Passing
 from simlet.domain.events import Event, EventKind
-from simlet.feed import READ_AT_ONCE, TAIL_LIMIT
+from simlet.feed import FOLLOWER_LIMIT, READ_AT_ONCE
 from simlet.flows.show_events import events_page
 from simlet.store.database import Database
 from simlet.store.events import add_event
@@ -91,7 +91,7 @@ async def test_what_commits_out_of_order_on_postgresql_is_told_once_each(
 
 
 @dataclass
-class Held(Passing):
+class OpenCalls(Passing):
     """A database in which something happens just before a page of events is read, or after."""
 
     before: Happening | None = None
@@ -116,16 +116,16 @@ async def test_what_happens_while_a_stream_reads_the_database_is_told_once(
 ) -> None:
     dealer = await world.dealer()
     await world.events()
-    held = Held(world.db.engine)
+    held = OpenCalls(world.db.engine)
     held_world = World(Database(held))
     feed = held_world.runtime.feed
 
     async def happen() -> None:
         """An event that the feed has handed to the stream already when the reading goes on."""
         await world.credit(dealer.name, 7)
-        (tail,) = feed._tails[dealer.id]
+        (follower,) = feed._followers[dealer.id]
         async with asyncio.timeout(PATIENCE_S):
-            while not tail._told:  # noqa: ASYNC110 - the stream itself is what waits for it
+            while not follower._told:  # noqa: ASYNC110 - the stream itself is what waits for it
                 await asyncio.sleep(0.001)
 
     async with site_of(held_world) as site:
@@ -159,7 +159,7 @@ async def test_a_client_misses_nothing_when_the_server_is_started_again(world: W
 
 
 async def test_a_client_that_reads_slowly_misses_nothing(site: Site, dealer: Dealer) -> None:
-    world, count = site.world, TAIL_LIMIT * 20
+    world, count = site.world, FOLLOWER_LIMIT * 20
 
     def add(tx: Tx, number: int) -> None:
         add_event(tx, Event(EventKind.BALANCE_CREDITED, 1, dealer.id, data={"n": "x" * 900}))
@@ -172,7 +172,7 @@ async def test_a_client_that_reads_slowly_misses_nothing(site: Site, dealer: Dea
         assert [one.seq for one in await stream.many(len(told))] == told
 
 
-class Counted(Held):
+class Counted(OpenCalls):
     """A database that counts who reads pages of events at the same time."""
 
     now = most = pages = 0

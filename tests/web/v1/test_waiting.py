@@ -122,9 +122,9 @@ async def test_after_its_time_a_wait_is_answered_as_it_is_then(
 async def test_what_leaves_a_rental_waiting_does_not_answer(world: World, dealer: Dealer) -> None:
     rental = (await world.rent(dealer, 4)).rental
     task = await begun(world, rental_wait(world, dealer, rental.id, 5))
-    with world.runtime.feed.rental(rental.id) as news:
+    with world.runtime.feed.rental(rental.id) as waiter:
         await world.sms(rental.number, "no code in here")
-        assert await asyncio.wait_for(news.wait(3600), PATIENCE_S)
+        assert await asyncio.wait_for(waiter.wait(3600), PATIENCE_S)
     assert not task.done()
     await world.sms(rental.number, CODE)
     assert (await answer(task)).code == "135790"

@@ -23,13 +23,13 @@ from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import Inbound
 from simlet.domain.phone import parse_destination
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
-    Fate,
     HttpAnswer,
     HttpRequest,
+    Result,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.gateways.posted import (
     MAX_MESSAGES,
@@ -57,7 +57,12 @@ _SIGNS_OF_LIFE = {"system:ping", "app:started"}
 _SLOT = re.compile(r"\d{1,3}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 # A status that is not 2xx would make the app send again what is not wanted.
-_STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 200}
+_STATUS_OF = {
+    Result.KEPT: 200,
+    Result.DUPLICATE: 200,
+    Result.FAILED: 503,
+    Result.REFUSED: 200,
+}
 
 
 def _answer(status: int, **body: str) -> HttpAnswer:
@@ -72,7 +77,7 @@ class AndroidDriver:
         numbers: the number behind `DEVICE/SIM`, `DEVICE`, or `SIM` of whatever device.
     """
 
-    tools: Tools
+    context: DriverContext
     key: bytes
     numbers: Mapping[str, str]
     _unset: UnsetPorts = field(default_factory=UnsetPorts)
@@ -107,14 +112,14 @@ class AndroidDriver:
             return "the signature is missing or wrong"
         if _SECONDS.fullmatch(stamp) is None:
             return "X-Timestamp: expected seconds since 1970"
-        if abs(int(stamp) - self.tools.clock.now_ms() // 1000) > CLOCK_LEEWAY_S:
+        if abs(int(stamp) - self.context.clock.now_ms() // 1000) > CLOCK_LEEWAY_S:
             return "X-Timestamp is too far from our clock: set the phone's clock"
         return None
 
     def _behind_ms(self, request: HttpRequest) -> int:
         """How far the phone's clock is behind ours, by the signed stamp; 0 where it is right."""
         told_ms = int(request.headers["x-timestamp"]) * 1000
-        behind_ms = self.tools.clock.now_ms() - told_ms
+        behind_ms = self.context.clock.now_ms() - told_ms
         return behind_ms if abs(behind_ms) > CLOCK_RIGHT_WITHIN_MS else 0
 
     async def _take(self, event: "_Event", behind_ms: int) -> HttpAnswer:
@@ -124,13 +129,13 @@ class AndroidDriver:
         if event.kind not in _TEXTS | _MMS | _DATA:
             return _answer(200, result="ignored")
         messages, wrong = self._messages(event, behind_ms)
-        fate = worst(await self.tools.deliver(messages)) if messages else Fate.DUPLICATE
-        self.tools.report(GatewayReport(up=True, detail=self._unset.clause()))
-        if fate is Fate.FAILED:
+        result = worst(await self.context.deliver(messages)) if messages else Result.DUPLICATE
+        self.context.report(GatewayReport(up=True, detail=self._unset.clause()))
+        if result is Result.FAILED:
             return _answer(503, error=NOT_KEPT)
         if wrong is not None:
             return _answer(400, error=wrong)
-        return _answer(_STATUS_OF[fate], result=fate.value)
+        return _answer(_STATUS_OF[result], result=result.value)
 
     def _messages(self, event: "_Event", behind_ms: int) -> tuple[list[Inbound], str | None]:
         """The messages of an event, and a sentence about the first one that cannot be read."""
@@ -166,10 +171,10 @@ class AndroidDriver:
         )
 
     def _received_at_ms(self, stamp: object, behind_ms: int) -> int | None:
-        at_ms = read_stamp(stamp, RFC3339, UTC, "receivedAt", self.tools.gateway)
+        at_ms = read_stamp(stamp, RFC3339, UTC, "receivedAt", self.context.gateway)
         if at_ms is None or at_ms % 1000 == 0:
             return at_ms  # whole seconds are the network's, whatever the phone's clock shows
-        return min(at_ms + behind_ms, self.tools.clock.now_ms()) if behind_ms else at_ms
+        return min(at_ms + behind_ms, self.context.clock.now_ms()) if behind_ms else at_ms
 
     def _number(self, device: str, sim: object, recipient: str | None) -> str:
         """The line's number: as it is set, else as the phone tells it; empty when neither does."""
@@ -181,16 +186,16 @@ class AndroidDriver:
         if number is None:
             self._unset.note(f"SIM {slot or '?'} of device {device}")
             return ""
-        self.tools.report(LineReport(port, Reception.READY, number=number))
+        self.context.report(LineReport(port, Reception.READY, number=number))
         return number
 
     def _tell_of(self, device: str) -> None:
-        self.tools.report(GatewayReport(up=True, detail=self._unset.clause()))
+        self.context.report(GatewayReport(up=True, detail=self._unset.clause()))
         for port, number in self.numbers.items():
             if "/" not in port and port != device and port.isdecimal():
                 port = f"{device}/{port}"  # noqa: PLW2901 - of whatever device, so of this one
             if port == device or port.startswith(device + "/"):
-                self.tools.report(LineReport(port, Reception.READY, number=number))
+                self.context.report(LineReport(port, Reception.READY, number=number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +269,9 @@ def _check(settings: Settings) -> None:
     read_numbers(str(settings["numbers"]), "numbers")
 
 
-def _make(tools: Tools) -> AndroidDriver:
-    key = str(tools.settings["signing_key"]).encode("utf-8", "surrogatepass")
-    return AndroidDriver(tools, key, read_numbers(str(tools.settings["numbers"]), "numbers"))
+def _make(context: DriverContext) -> AndroidDriver:
+    key = str(context.settings["signing_key"]).encode("utf-8", "surrogatepass")
+    return AndroidDriver(context, key, read_numbers(str(context.settings["numbers"]), "numbers"))
 
 
 KIND = DriverKind(

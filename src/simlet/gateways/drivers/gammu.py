@@ -23,13 +23,13 @@ from simlet.domain.health import GatewayReport, LineReport, Reception
 from simlet.domain.inbound import Inbound, Part
 from simlet.domain.phone import parse_number
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
-    Fate,
     HttpAnswer,
     HttpRequest,
+    Result,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.gateways.gammu_inbox import (
     Inbox,
@@ -104,7 +104,7 @@ class Gammu:
         number_of: the numbers of phones, by PhoneID.
     """
 
-    tools: Tools
+    context: DriverContext
     settings: _Settings
     inbox: Inbox | None
     zone: timezone | None
@@ -122,7 +122,7 @@ class Gammu:
         while True:
             fine = await self._look(self.inbox)
             pause_s = shortest_s if fine else min(pause_s * 2, max(LONGEST_PAUSE_S, shortest_s))
-            await self.tools.clock.sleep(pause_s)
+            await self.context.clock.sleep(pause_s)
 
     async def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answers `messages`: the hook tells that a message came."""
@@ -145,7 +145,7 @@ class Gammu:
             return error_answer(404, "there is no such address")
         if request.method != "POST":
             return error_answer(405, "expected POST")
-        if is_secret(bearer_of(request), self.tools.secret_hash):
+        if is_secret(bearer_of(request), self.context.secret_hash):
             return None
         return error_answer(401, "the secret is missing or wrong")
 
@@ -155,14 +155,14 @@ class Gammu:
             kept = await self._take_all(inbox)
             phones = await asyncio.to_thread(inbox.phones)
         except UnusableError as error:
-            self.tools.report(
+            self.context.report(
                 GatewayReport(up=False, detail=f"its database cannot be used: {error}")
             )
-            _log.warning("gammu_database", gateway=self.tools.gateway, error=type(error).__name__)
+            _log.warning("gammu_database", gateway=self.context.gateway, error=type(error).__name__)
             return False
         for line in [self._line(phone) for phone in phones]:
-            self.tools.report(line)
-        self.tools.report(GatewayReport(up=True, detail=self._remark()))
+            self.context.report(line)
+        self.context.report(GatewayReport(up=True, detail=self._remark()))
         return kept
 
     def _remark(self) -> str:
@@ -176,9 +176,9 @@ class Gammu:
         """Hands over what is not marked yet; whether all of it was kept, or is not to be."""
         async with self._busy:
             while rows := await asyncio.to_thread(inbox.unread):
-                fates = await self.tools.deliver([self._inbound(row) for row in rows])
-                pairs = zip(rows, fates, strict=True)
-                done = [row.row_id for row, fate in pairs if fate is not Fate.FAILED]
+                results = await self.context.deliver([self._inbound(row) for row in rows])
+                pairs = zip(rows, results, strict=True)
+                done = [row.row_id for row, result in pairs if result is not Result.FAILED]
                 await asyncio.to_thread(inbox.mark, done)
                 if len(done) < len(rows):
                     return False
@@ -198,11 +198,13 @@ class Gammu:
         messages = list(self._posted(posted))
         if not messages:
             raise invalid("messages", "expected at least one")
-        fate = worst(await self.tools.deliver(messages))
-        self.tools.report(GatewayReport(up=True, detail=self._remark()))
-        if STATUS_OF[fate] == 200:
+        result = worst(await self.context.deliver(messages))
+        self.context.report(GatewayReport(up=True, detail=self._remark()))
+        if STATUS_OF[result] == 200:
             return _kept(len(messages))
-        return error_answer(STATUS_OF[fate], "not kept" if fate is Fate.FAILED else "not its line")
+        return error_answer(
+            STATUS_OF[result], "not kept" if result is Result.FAILED else "not its line"
+        )
 
     def _inbound(self, row: Row) -> Inbound:
         sent_at_ms = milliseconds(row.stamp, self.zone)
@@ -220,7 +222,7 @@ class Gammu:
         key: str | None = None
         if sent_at_ms is None:
             # Nothing tells when it was sent: not after the hook ran, whatever clock that one has.
-            sent_at_ms = self.tools.clock.now_ms() - max(posted.age_ms, 0)
+            sent_at_ms = self.context.clock.now_ms() - max(posted.age_ms, 0)
             key = f"{posted.phone}:{posted.ids[0]}+{len(posted.ids)}" if posted.ids else posted.key
         shorts = posted.messages
         if any(posted.decoded) and len({one.sender for one in shorts}) == 1:
@@ -276,10 +278,10 @@ class Gammu:
 
     def _line(self, phone: Phone) -> LineReport:
         updated_at_ms = milliseconds(phone.updated_at, UTC) or 0
-        age_ms = self.tools.clock.now_ms() - updated_at_ms
+        age_ms = self.context.clock.now_ms() - updated_at_ms
         silent = self.settings.silent_s and age_ms > self.settings.silent_s * 1000
         return LineReport(
-            port=phone.phone or self.tools.gateway,
+            port=phone.phone or self.context.gateway,
             reception=Reception.SILENT if silent else _reception(phone),
             number=self._number(phone.phone) or None,
             imsi=phone.imsi or None,
@@ -331,12 +333,12 @@ def _check(settings: Settings) -> None:
         read_zone(checked.zone, "zone")
 
 
-def _make(tools: Tools) -> Gammu:
-    settings = msgspec.convert(dict(tools.settings), _Settings)
+def _make(context: DriverContext) -> Gammu:
+    settings = msgspec.convert(dict(context.settings), _Settings)
     zone = read_zone(settings.zone, "zone") if settings.zone else None
     inbox = Inbox(settings.database, settings.phone_id) if settings.database else None
     number = parse_number(settings.number, "number") if settings.number else ""
-    return Gammu(tools, settings, inbox, zone, number, read_numbers(settings.numbers, "numbers"))
+    return Gammu(context, settings, inbox, zone, number, read_numbers(settings.numbers, "numbers"))
 
 
 KIND = DriverKind(

@@ -20,11 +20,11 @@ from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound, MessageKind
 from simlet.domain.phone import parse_destination
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
-    Fate,
     HttpAnswer,
     HttpRequest,
-    Tools,
+    Result,
 )
 from simlet.gateways.posted import (
     MAX_MESSAGES,
@@ -47,7 +47,7 @@ _WHEN = re.compile(
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-_FAILURES = {Fate.FAILED: NOT_KEPT, Fate.REFUSED: NOT_ITS_LINE}
+_FAILURES = {Result.FAILED: NOT_KEPT, Result.REFUSED: NOT_ITS_LINE}
 
 
 class _Message(Struct):
@@ -76,11 +76,11 @@ _anything = msgspec.json.Decoder()
 class HttpDriver:
     """One HTTP gateway."""
 
-    tools: Tools
+    context: DriverContext
 
     async def run(self) -> None:
         """Has nothing to do by itself: the other side comes to us."""
-        self.tools.report(GatewayReport(up=True))
+        self.context.report(GatewayReport(up=True))
 
     async def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answers `messages` and `calls`; see `docs/gateways.md` for statuses."""
@@ -88,7 +88,7 @@ class HttpDriver:
             return error_answer(404, "there is no such address")
         if request.method != "POST":
             return error_answer(405, "expected POST")
-        if not is_secret(bearer_of(request), self.tools.secret_hash):
+        if not is_secret(bearer_of(request), self.context.secret_hash):
             return error_answer(401, "the secret is missing or wrong")
         try:
             if request.route == "calls":
@@ -102,8 +102,8 @@ class HttpDriver:
         single = body.lstrip()[:1] != b"["
         parsed = [_parsed(raw) for raw in _split(body, single=single)]
         good = [one for one in parsed if isinstance(one, Inbound)]
-        fates = iter(await self.tools.deliver(good) if good else [])
-        outcomes = [next(fates) if isinstance(one, Inbound) else one for one in parsed]
+        results = iter(await self.context.deliver(good) if good else [])
+        outcomes = [next(results) if isinstance(one, Inbound) else one for one in parsed]
         status = _status_of(outcomes[0]) if single else 200
         return _results(status, outcomes)
 
@@ -111,16 +111,16 @@ class HttpDriver:
         call = _parse_call(request)
         wav = request.files[0] if request.files else None
         if wav is not None:
-            if len(wav) > self.tools.recording_limit_bytes:
-                limit = self.tools.recording_limit_bytes
+            if len(wav) > self.context.recording_limit_bytes:
+                limit = self.context.recording_limit_bytes
                 return error_answer(413, f"recording: expected at most {limit} bytes")
             if wav[:4] != b"RIFF" or wav[8:12] != b"WAVE":
                 raise invalid("recording", "expected a WAV file")
         at_ms = _when(call.started_at, "started_at")
         inbound = _inbound(call.to, call.sender, call.transcript or "", at_ms, call.id)
         inbound = inbound._replace(kind=MessageKind.CALL, recording=wav)
-        (fate,) = await self.tools.deliver([inbound])
-        return _results(_status_of(fate), [fate])
+        (result,) = await self.context.deliver([inbound])
+        return _results(_status_of(result), [result])
 
 
 def _split(body: bytes, *, single: bool) -> list[Raw]:
@@ -209,15 +209,15 @@ def _parse_call(request: HttpRequest) -> _Call:
         raise invalid("call", f"{error}".replace("`", "'")) from error
 
 
-def _results(status: int, outcomes: Sequence[Fate | str]) -> HttpAnswer:
+def _results(status: int, outcomes: Sequence[Result | str]) -> HttpAnswer:
     results = [_result(one) for one in outcomes]
     reason = "" if status == 200 else results[0].get("error", "")
     return HttpAnswer(status, msgspec.json.encode({"results": results}), reason=reason)
 
 
-def _result(outcome: Fate | str) -> dict[str, str]:
-    """A fate, or the sentence that says what is wrong with a message, as it is answered."""
-    if isinstance(outcome, Fate):
+def _result(outcome: Result | str) -> dict[str, str]:
+    """A result, or the sentence that says what is wrong with a message, as it is answered."""
+    if isinstance(outcome, Result):
         failure = _FAILURES.get(outcome)
         if failure is None:
             return {"result": outcome.value}
@@ -225,8 +225,8 @@ def _result(outcome: Fate | str) -> dict[str, str]:
     return {"result": "error", "error": outcome}
 
 
-def _status_of(outcome: Fate | str) -> int:
-    return STATUS_OF[outcome] if isinstance(outcome, Fate) else 400
+def _status_of(outcome: Result | str) -> int:
+    return STATUS_OF[outcome] if isinstance(outcome, Result) else 400
 
 
 KIND = DriverKind(

@@ -26,14 +26,14 @@ from simlet.domain.errors import invalid
 from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound, MessageKind
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
     Expected,
-    Fate,
     HttpAnswer,
     HttpRequest,
+    Result,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.log import get_log
 
@@ -101,17 +101,17 @@ class Simulator:
             must not repeat after a restart with the same seed.
     """
 
-    tools: Tools
+    context: DriverContext
     settings: _Settings
     texts: _Texts
     chance: Chance
 
     async def run(self) -> None:
         """Answers what is expected until it is cancelled; a failure to listen is tried again."""
-        self.tools.report(GatewayReport(up=True))
+        self.context.report(GatewayReport(up=True))
         async with asyncio.TaskGroup() as answering:
             while not await self._listen(answering):
-                await self.tools.clock.sleep(FIRST_PAUSE_S)
+                await self.context.clock.sleep(FIRST_PAUSE_S)
 
     async def answer(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - the contract's
         """Has no address: 404 for each."""
@@ -120,37 +120,37 @@ class Simulator:
     async def _listen(self, answering: asyncio.TaskGroup) -> bool:
         """Whether all was heard; what was heard before a failure is answered all the same."""
         try:
-            async for expected in self.tools.expected():
+            async for expected in self.context.expected():
                 answering.create_task(self._play(list(self._script(expected))))
         except Exception:  # noqa: BLE001 - a database that is down for a moment loses nothing here
-            _log.exception("simulator_not_listening", gateway=self.tools.gateway)
+            _log.exception("simulator_not_listening", gateway=self.context.gateway)
             return False
         return True
 
     async def _play(self, script: Sequence[_Step]) -> None:
         sent: list[Inbound] = []
         for step in script:
-            await self.tools.clock.sleep(step.pause_s)
+            await self.context.clock.sleep(step.pause_s)
             if step.messages:
-                now_ms = self.tools.clock.now_ms()
+                now_ms = self.context.clock.now_ms()
                 sent = [one._replace(sent_at_ms=now_ms) for one in step.messages]
             await self._hand_over(sent)
 
     async def _hand_over(self, messages: list[Inbound]) -> None:
         pause_s = FIRST_PAUSE_S
         while messages := await self._not_kept(messages):
-            await self.tools.clock.sleep(pause_s)
+            await self.context.clock.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _not_kept(self, messages: list[Inbound]) -> list[Inbound]:
         try:
-            fates = await self.tools.deliver(messages)
+            results = await self.context.deliver(messages)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
             name = type(error).__name__
-            _log.warning("simulator_not_kept", gateway=self.tools.gateway, error=name)
+            _log.warning("simulator_not_kept", gateway=self.context.gateway, error=name)
             return messages
-        pairs = zip(messages, fates, strict=True)
-        return [message for message, fate in pairs if fate is Fate.FAILED]
+        pairs = zip(messages, results, strict=True)
+        return [message for message, result in pairs if result is Result.FAILED]
 
     def _script(self, expected: Expected) -> Iterator[_Step]:
         manner = self._manner()
@@ -202,7 +202,7 @@ class Simulator:
         return [self._sms(to, sender, text) for sender, text in notices]
 
     def _sms(self, to: str, sender: str, text: str) -> Inbound:
-        source_id = f"sim-{self.tools.chance(2**62):x}"
+        source_id = f"sim-{self.context.chance(2**62):x}"
         return Inbound(MessageKind.SMS, to, sender, text, None, source_id)
 
     def _one_of(self, choices: Sequence[_T]) -> _T:
@@ -224,12 +224,12 @@ def _check(settings: Settings) -> None:
         raise invalid("shares", "expected a sum of at most 1")
 
 
-def _make(tools: Tools) -> Simulator:
-    settings = msgspec.convert(dict(tools.settings), _Settings)
-    chance = Random(settings.seed).randrange if settings.seed else tools.chance  # noqa: S311
+def _make(context: DriverContext) -> Simulator:
+    settings = msgspec.convert(dict(context.settings), _Settings)
+    chance = Random(settings.seed).randrange if settings.seed else context.chance  # noqa: S311
     file = importlib.resources.files(__package__).joinpath("simulator_texts.toml")
     texts = msgspec.convert(tomllib.loads(file.read_text("utf-8")), _Texts)
-    return Simulator(tools, settings, texts, chance)
+    return Simulator(context, settings, texts, chance)
 
 
 def _share(name: str, meaning: str) -> Setting:

@@ -17,12 +17,12 @@ from msgspec import Struct
 from simlet.domain.errors import invalid
 from simlet.domain.health import GatewayReport
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
     HttpAnswer,
     HttpRequest,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.gateways.smpp_intake import Intake, Redelivered
 from simlet.gateways.smpp_session import BindRefused, Pace, Session, SessionEnded
@@ -91,7 +91,7 @@ class SmppDriver:
         why_not: for each session why it is not bound; None for one that is.
     """
 
-    tools: Tools
+    context: DriverContext
     settings: _Settings
     redelivered: Redelivered
     why_not: list[str | None] = field(default_factory=list)
@@ -104,14 +104,14 @@ class SmppDriver:
                 for index in range(self.settings.binds):
                     sessions.create_task(self._keep_bound(index))
         finally:
-            self.tools.report(GatewayReport(up=False, detail="stopped"))
+            self.context.report(GatewayReport(up=False, detail="stopped"))
 
     async def answer(self, request: HttpRequest) -> HttpAnswer:  # noqa: ARG002 - the contract's
         """Has no address: 404 for each."""
         return HttpAnswer(404, b'{"error": "not found"}')
 
     async def _keep_bound(self, index: int) -> None:
-        clock = self.tools.clock
+        clock = self.context.clock
         failures = 0
         while True:
             started_s = clock.monotonic_s()
@@ -126,23 +126,23 @@ class SmppDriver:
             failures += 1
             self._report()
             reason = self.why_not[index]
-            gateway, again_in_s = self.tools.gateway, round(pause_s, 1)
+            gateway, again_in_s = self.context.gateway, round(pause_s, 1)
             _log.warning("smpp_not_bound", gateway=gateway, reason=reason, again_in_s=again_in_s)
             await clock.sleep(pause_s)
 
     async def _one_session(self, index: int) -> None:
         """Connects, binds, and takes messages for as long as it goes well; ends by raising."""
-        settings, tools = self.settings, self.tools
-        name = f"{tools.chance(2**62):x}"
+        settings, context = self.settings, self.context
+        name = f"{context.chance(2**62):x}"
         reading = Reading(settings.data_coding_0, settings.ids)
-        intake = Intake(tools, reading, _NOT_KEPT[settings.not_kept], self.redelivered, name)
+        intake = Intake(context, reading, _NOT_KEPT[settings.not_kept], self.redelivered, name)
         pace = Pace(settings.enquire_link_s, settings.response_timeout_s)
-        session = Session(tools.gateway, intake, tools.clock, pace, self._report)
+        session = Session(context.gateway, intake, context.clock, pace, self._report)
         await self._connect(session)
         try:
             await session.bind(settings.pdu(), _BINDS[settings.bind])
             self.why_not[index] = None
-            _log.info("smpp_bound", gateway=tools.gateway)
+            _log.info("smpp_bound", gateway=context.gateway)
             self._report()
             await session.serve()
         finally:
@@ -176,7 +176,7 @@ class SmppDriver:
             pause_s = longest_s
         else:
             pause_s = min(FIRST_PAUSE_S * 2 ** min(failures, 16), longest_s)
-        return pause_s * (0.5 + self.tools.chance(501) / 1000)
+        return pause_s * (0.5 + self.context.chance(501) / 1000)
 
     def _report(self) -> None:
         reasons = [reason for reason in self.why_not if reason is not None]
@@ -184,7 +184,7 @@ class SmppDriver:
         detail = reasons[-1] if reasons else ""
         if reasons and bound:
             detail = f"{bound} of {len(self.why_not)} sessions are bound: {detail}"
-        self.tools.report(GatewayReport(bound > 0, detail))
+        self.context.report(GatewayReport(bound > 0, detail))
 
 
 def _tls_context(settings: _Settings) -> ssl.SSLContext:
@@ -227,9 +227,9 @@ def _check(settings: Settings) -> None:
         raise invalid("response_timeout_s", "expected no more than enquire_link_s")
 
 
-def _make(tools: Tools) -> SmppDriver:
-    settings = msgspec.convert(dict(tools.settings), _Settings)
-    return SmppDriver(tools, settings, Redelivered(tools.clock, settings.redelivery_s))
+def _make(context: DriverContext) -> SmppDriver:
+    settings = msgspec.convert(dict(context.settings), _Settings)
+    return SmppDriver(context, settings, Redelivered(context.clock, settings.redelivery_s))
 
 
 def _seconds(name: str, meaning: str, default: float, least: float) -> Setting:

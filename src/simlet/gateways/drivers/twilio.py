@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.health import GatewayReport
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
-    Fate,
     HttpAnswer,
     HttpRequest,
+    Result,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.gateways.posted import inbound_sms, read_json, required, text_of
 
@@ -32,10 +32,15 @@ _DIGESTS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _PORTS = {"http": "80", "https": "443"}
 _URL = re.compile(r"(https?)://([^/?#\s]+?)(?::(\d{1,5}))?(/[^?\s]*)?")
 _DONE = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
-_STATUS_OF = {Fate.KEPT: 200, Fate.DUPLICATE: 200, Fate.FAILED: 503, Fate.REFUSED: 403}
+_STATUS_OF = {
+    Result.KEPT: 200,
+    Result.DUPLICATE: 200,
+    Result.FAILED: 503,
+    Result.REFUSED: 403,
+}
 _REASONS = {
-    Fate.FAILED: "it could not be kept now; send it again",
-    Fate.REFUSED: "its line is another gateway's; do not send it again",
+    Result.FAILED: "it could not be kept now; send it again",
+    Result.REFUSED: "its line is another gateway's; do not send it again",
 }
 
 Pairs = list[tuple[str, str]]
@@ -54,7 +59,7 @@ class TwilioDriver:
         urls: the address as Twilio calls it, in the spellings that it may have signed.
     """
 
-    tools: Tools
+    context: DriverContext
     key: bytes
     urls: list[str]
 
@@ -89,11 +94,11 @@ class TwilioDriver:
         message = inbound_sms(
             fields["To"], fields["From"], fields["Body"], None, fields["MessageSid"]
         )
-        (fate,) = await self.tools.deliver([message])
-        self.tools.report(GatewayReport(up=True))
-        if fate in _REASONS:
-            return _answer(_STATUS_OF[fate], _REASONS[fate])
-        return HttpAnswer(_STATUS_OF[fate], _DONE, "text/xml; charset=utf-8")
+        (result,) = await self.context.deliver([message])
+        self.context.report(GatewayReport(up=True))
+        if result in _REASONS:
+            return _answer(_STATUS_OF[result], _REASONS[result])
+        return HttpAnswer(_STATUS_OF[result], _DONE, "text/xml; charset=utf-8")
 
     def _fits(self, request: HttpRequest, form: Pairs) -> bool:
         """Whether the signature is that of the address and the form."""
@@ -174,10 +179,10 @@ def _check(settings: Settings) -> None:
         _spellings(str(settings["public_url"]))
 
 
-def _make(tools: Tools) -> TwilioDriver:
-    url = str(tools.settings["public_url"]) or f"{tools.address}/{ROUTE}"
-    key = str(tools.settings["auth_token"]).encode("utf-8", "surrogatepass")
-    return TwilioDriver(tools, key, _spellings(url))
+def _make(context: DriverContext) -> TwilioDriver:
+    url = str(context.settings["public_url"]) or f"{context.address}/{ROUTE}"
+    key = str(context.settings["auth_token"]).encode("utf-8", "surrogatepass")
+    return TwilioDriver(context, key, _spellings(url))
 
 
 KIND = DriverKind(

@@ -16,18 +16,18 @@ from simlet.domain.health import GatewayReport
 from simlet.domain.inbound import Inbound
 from simlet.domain.phone import parse_destination
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
-    Fate,
     HttpAnswer,
     HttpRequest,
+    Result,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.gateways.field_map import (
     CHARSETS,
     TEXT_FORMS,
-    Record,
+    PostedRecord,
     read_form,
     read_name,
     read_part,
@@ -135,7 +135,7 @@ class _Map:
 class WebhookDriver:
     """One gateway that posts in a form of its own."""
 
-    tools: Tools
+    context: DriverContext
     map: _Map
     _unset: UnsetPorts = field(default_factory=UnsetPorts)
 
@@ -160,7 +160,7 @@ class WebhookDriver:
         except Refused as refused:
             return error_answer(400, refused.sentence)
 
-    def _known_records(self, request: HttpRequest) -> list[Record] | None:
+    def _known_records(self, request: HttpRequest) -> list[PostedRecord] | None:
         """The records, when the secret is right; a body without it is not looked into first."""
         fields = self.map.fields
         if fields["secret_in"] != BODY:
@@ -168,11 +168,11 @@ class WebhookDriver:
             return self._read(request) if self._is_secret(shown) else None
         records = read_records(request, fields["items"])
         # The query is the last place of each record; what stands there is no body.
-        bodies = [Record(one.places[:-1]) for one in records]
+        bodies = [PostedRecord(one.places[:-1]) for one in records]
         texts = [one.text(fields["secret_name"]) or "" for one in bodies]
         return records if texts and all(map(self._is_secret, texts)) else None
 
-    def _read(self, request: HttpRequest) -> list[Record]:
+    def _read(self, request: HttpRequest) -> list[PostedRecord]:
         try:
             return read_records(request, self.map.fields["items"])
         except Refused as refused:
@@ -182,12 +182,12 @@ class WebhookDriver:
     def _tell(self, wrong: str | None) -> None:
         """Reports that the other side was here, and what of it the operator has to mend."""
         clauses = ["not read: " + wrong.rstrip(".") if wrong else "", self._unset.clause()]
-        self.tools.report(GatewayReport(up=True, detail="; ".join(filter(None, clauses))))
+        self.context.report(GatewayReport(up=True, detail="; ".join(filter(None, clauses))))
 
     def _is_secret(self, shown: str) -> bool:
-        return is_secret(shown, self.tools.secret_hash)
+        return is_secret(shown, self.context.secret_hash)
 
-    async def _take(self, records: list[Record]) -> HttpAnswer:
+    async def _take(self, records: list[PostedRecord]) -> HttpAnswer:
         messages: list[Inbound] = []
         wrong: str | None = None
         for place, record in enumerate(records):
@@ -196,20 +196,20 @@ class WebhookDriver:
             except Refused as refused:
                 first = refused.sentence if len(records) == 1 else f"{place}: {refused.sentence}"
                 wrong = wrong or first
-        fate = worst(await self.tools.deliver(messages)) if messages else Fate.DUPLICATE
+        result = worst(await self.context.deliver(messages)) if messages else Result.DUPLICATE
         self._tell(wrong)
-        if fate is Fate.FAILED:
+        if result is Result.FAILED:
             return error_answer(503, NOT_KEPT)
         if wrong is not None:
             return error_answer(400, wrong)
-        if fate is Fate.REFUSED:
+        if result is Result.REFUSED:
             return error_answer(self.map.refused_status, NOT_ITS_LINE)
         body = self.map.fields["answer"].encode("utf-8", "replace")
         return HttpAnswer(
-            int(self.tools.settings["answer_status"]), body, self.map.fields["answer_type"]
+            int(self.context.settings["answer_status"]), body, self.map.fields["answer_type"]
         )
 
-    def _message(self, record: Record) -> Inbound:
+    def _message(self, record: PostedRecord) -> Inbound:
         fields = self.map.fields
         hint = record.text(fields["charset_field"]) or ""
         charsets = (*record.charsets, fields["charset"])
@@ -239,17 +239,17 @@ class WebhookDriver:
             damaged=damaged,
         )
 
-    def _sent_at_ms(self, record: Record) -> int | None:
+    def _sent_at_ms(self, record: PostedRecord) -> int | None:
         name, form = self.map.fields["sent_at"], self.map.fields["sent_at_form"]
-        return read_stamp(record.find(name), form, self.map.zone, name, self.tools.gateway)
+        return read_stamp(record.find(name), form, self.map.zone, name, self.context.gateway)
 
-    def _iccid(self, record: Record) -> str | None:
+    def _iccid(self, record: PostedRecord) -> str | None:
         """The SIM that it came to; what is no ICCID (ITU-T E.118) is as good as none."""
         iccid = (record.text(self.map.fields["iccid"]) or "").strip().rstrip("fF")
         digits = iccid.isascii() and iccid.isdecimal() and len(iccid) in _ICCID_DIGITS
         return iccid if digits else None
 
-    def _number(self, record: Record, iccid: str | None) -> str:
+    def _number(self, record: PostedRecord, iccid: str | None) -> str:
         """The number that it came to, as it is told, else by the port, else the only one."""
         fields = self.map.fields
         told = (record.text(fields["to"]) or "").strip()
@@ -266,7 +266,7 @@ class WebhookDriver:
 def _shown(request: HttpRequest, where: str, name: str) -> str:
     """The secret that a request shows; empty for none."""
     if where == QUERY:
-        return Record([read_form(request.query)]).text(name) or ""
+        return PostedRecord([read_form(request.query)]).text(name) or ""
     header = request.headers.get("authorization" if where == BASIC else name.lower(), "").strip()
     scheme, _, rest = header.partition(" ")
     if where == HEADER:
@@ -286,8 +286,8 @@ def _check(settings: Settings) -> None:
             raise invalid(name, "expected plain letters, digits and signs")
 
 
-def _make(tools: Tools) -> WebhookDriver:
-    return WebhookDriver(tools, _Map.of(tools.settings))
+def _make(context: DriverContext) -> WebhookDriver:
+    return WebhookDriver(context, _Map.of(context.settings))
 
 
 def _name(name: str, meaning: str) -> Setting:

@@ -13,11 +13,11 @@ import msgspec
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.phone import parse_number
 from simlet.flows import browse
+from simlet.flows.describe_event import is_read
 from simlet.flows.hold import Order
 from simlet.flows.pace_rent_again import pace_rent_again
 from simlet.flows.rent_again import RentAgainRequest, rent_again
 from simlet.flows.rent_number import RentRequest, rent_number
-from simlet.flows.tell_event import is_read
 from simlet.log import get_log
 from simlet.reads import FIRST_API
 from simlet.runtime import Runtime
@@ -113,11 +113,11 @@ class FirstApi:
             return method.error_body(*FAULT)
 
     async def _balance(self, call: Call) -> Body:
-        account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        account = await self.runtime.db.quick_read(browse.account_of_token, call.token_hash)
         return bodies.plain({"balance": account.available_dong})
 
     async def _networks(self, call: Call) -> Body:
-        networks = await self.runtime.db.glance(browse.networks_for, call.token_hash)
+        networks = await self.runtime.db.quick_read(browse.networks_for, call.token_hash)
         return bodies.plain([{"id": one, "name": name} for one, name in networks])
 
     async def _services(self, call: Call) -> Body:
@@ -126,12 +126,14 @@ class FirstApi:
 
     async def _code(self, call: Call) -> Body:
         rental_id = call.query.rental_id("id", "requestid")
-        rental = await self.runtime.db.glance(browse.rental_with_code, call.token_hash, rental_id)
+        rental = await self.runtime.db.quick_read(
+            browse.rental_with_code, call.token_hash, rental_id
+        )
         self._told([rental])
         return bodies.code(rental, recording_url(self.runtime, rental))
 
     async def _history(self, call: Call) -> Body:
-        account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        account = await self.runtime.db.quick_read(browse.account_of_token, call.token_hash)
         wanted = call.query.history()
         async with self.lists.turn(account.id, call.is_gone) as db:
             found = await read_slices(
@@ -149,7 +151,7 @@ class FirstApi:
                 self.runtime.reads.note(one.id, FIRST_API, now_ms)
 
     async def _rent(self, call: Call) -> Body:
-        account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        account = await self.runtime.db.quick_read(browse.account_of_token, call.token_hash)
         query = call.query
         store, service_id = query.service()
         networks = tuple(sorted({one.upper() for one in query.elements("carries", "carries")}))
@@ -163,7 +165,7 @@ class FirstApi:
         return bodies.rent(rented)
 
     async def _rent_again(self, call: Call) -> Body:
-        account = await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        account = await self.runtime.db.quick_read(browse.account_of_token, call.token_hash)
         query = call.query
         store, service_id = query.service()
         rental_id = query.rental_id("thuesim1")
@@ -178,11 +180,11 @@ class FirstApi:
         return bodies.rent(rented)
 
     async def _no_show(self, call: Call) -> Body:
-        await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        await self.runtime.db.quick_read(browse.account_of_token, call.token_hash)
         raise invalid("show", "there is no such method")
 
     async def _no_path(self, call: Call) -> Body:
-        await self.runtime.db.glance(browse.account_of_token, call.token_hash)
+        await self.runtime.db.quick_read(browse.account_of_token, call.token_hash)
         raise invalid("method", "there is no such method")
 
 

@@ -4,7 +4,7 @@ import ipaddress
 
 from simlet.config import CallbackSettings
 from simlet.domain.errors import INVALID, Refused, invalid
-from simlet.outbound import Rules, check_address
+from simlet.outbound import OutboundPolicy, check_address
 
 
 def check_callback_url(settings: CallbackSettings, url: str, name: str) -> None:
@@ -15,7 +15,7 @@ def check_callback_url(settings: CallbackSettings, url: str, name: str) -> None:
     """
     allowed = tuple(ipaddress.ip_network(one) for one in settings.private_networks)
     try:
-        check_address(url, Rules(allowed, frozenset(settings.ports)))
+        check_address(url, OutboundPolicy(allowed, frozenset(settings.ports)))
     except Refused as refused:
         if refused.refusal is not INVALID:
             raise

@@ -38,7 +38,7 @@ from simlet.web.asgi import (
 from simlet.web.auth import bearer, token_hash
 from simlet.web.lists import Lists
 from simlet.web.recordings import recording_urls
-from simlet.web.v1.limits import Held, Limits
+from simlet.web.v1.limits import Limits, OpenCalls
 from simlet.web.v1.offers import Offers
 from simlet.web.v1.openapi import document
 from simlet.web.v1.operation import Answer, AnyOperation, Call, Nothing
@@ -86,7 +86,7 @@ class V1App:
     runtime: Runtime
     lists: Lists
     _limits: Limits = field(init=False)
-    _held: Held = field(init=False)
+    _held: OpenCalls = field(init=False)
     _routes: "_Routes" = field(init=False)
     _recording_url_of: RecordingUrl = field(init=False)
     _offers: Offers = field(init=False)
@@ -95,7 +95,7 @@ class V1App:
     def __post_init__(self) -> None:
         settings = self.runtime.settings.v1
         self._limits = Limits(settings.calls_per_s, settings.burst)
-        self._held = Held(settings.open_per_account)
+        self._held = OpenCalls(settings.open_per_account)
         self._routes = _Routes(OPERATIONS)
         self._recording_url_of = recording_urls(self.runtime)
         self._offers = Offers(self.runtime)
@@ -162,7 +162,7 @@ class V1App:
     async def _admitted(self, scope: Scope, headers: Headers) -> tuple[bytes, Account]:
         """Who asks, when it may ask now; `headers` get what they say of the limit."""
         hashed = token_hash(_token(scope))
-        account = await self.runtime.db.glance(browse.account_of_token, hashed)
+        account = await self.runtime.db.quick_read(browse.account_of_token, hashed)
         self._count(hashed, headers, 1)
         return hashed, account
 

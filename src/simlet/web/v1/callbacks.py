@@ -17,10 +17,10 @@ from simlet.domain.endpoint import (
 from simlet.domain.errors import Refused, invalid
 from simlet.domain.events import DEALER_EVENTS
 from simlet.domain.signing import WEBHOOK_RANDOM_BYTES, new_webhook_secret
-from simlet.flows.answer_once import Kept
+from simlet.flows.answer_once import GivenAnswer
 from simlet.flows.manage_endpoints import (
     EndpointChange,
-    EndpointWish,
+    EndpointSpec,
     add_endpoint,
     change_endpoint,
     find_between,
@@ -185,7 +185,7 @@ async def add(call: Call[Nothing, NewCallback]) -> Answer:
     check_callback_url(call.runtime.settings.callbacks, new.url, "url")
     if new.failover_url is not None:
         check_callback_url(call.runtime.settings.callbacks, new.failover_url, "failover_url")
-    wish = EndpointWish(new.url, tuple(new.events), BodyFormat(new.format), new.failover_url)
+    wish = EndpointSpec(new.url, tuple(new.events), BodyFormat(new.format), new.failover_url)
     secret = _new_secret(call)
     run = partial(_add, account_id=call.account.id, wish=wish, secret=secret, now_ms=call.now_ms)
     kept = await write_once(call, run)
@@ -195,9 +195,9 @@ async def add(call: Call[Nothing, NewCallback]) -> Answer:
     return answer_of(kept, (b"location", f"/v1/callbacks/{made_id}".encode()))
 
 
-def _add(tx: Tx, account_id: int, wish: EndpointWish, secret: str, now_ms: int) -> Kept:
+def _add(tx: Tx, account_id: int, wish: EndpointSpec, secret: str, now_ms: int) -> GivenAnswer:
     made = add_endpoint(tx, account_id, wish, secret, now_ms)
-    return Kept(201, shapes.encode(callback_shape(made, now_ms, secret)))
+    return GivenAnswer(201, shapes.encode(callback_shape(made, now_ms, secret)))
 
 
 def _new_secret(call: Call[Nothing, NewCallback] | Call[OneCallback, ChangedCallback]) -> str:
@@ -283,9 +283,9 @@ async def test(call: Call[OneCallback, Nothing]) -> Answer:
 
 def _send_test(
     tx: Tx, account_id: int, one_id: int, now_ms: int, recording_url_of: RecordingUrl
-) -> Kept:
+) -> GivenAnswer:
     told = send_test(tx, account_id, one_id, now_ms)
-    return Kept(202, shapes.encode(shapes.event_shape(told, recording_url_of)))
+    return GivenAnswer(202, shapes.encode(shapes.event_shape(told, recording_url_of)))
 
 
 async def replay(call: Call[OneCallback, Replayed]) -> Answer:
@@ -297,8 +297,8 @@ async def replay(call: Call[OneCallback, Replayed]) -> Answer:
     return answer_of(await write_once(call, partial(_replay, again=again)))
 
 
-def _replay(tx: Tx, again: Callable[[Tx], int]) -> Kept:
-    return Kept(202, shapes.encode(objects.Replay(again(tx))))
+def _replay(tx: Tx, again: Callable[[Tx], int]) -> GivenAnswer:
+    return GivenAnswer(202, shapes.encode(objects.Replay(again(tx))))
 
 
 def _replaying_one(call: Call[OneCallback, Replayed], event: str) -> Callable[[Tx], int]:

@@ -38,7 +38,7 @@ def _figures(figures: Figures) -> objects.Figures:
 
 async def networks(call: Call[Nothing, Nothing]) -> Answer:
     """All networks."""
-    found = await call.runtime.db.glance(list_networks)
+    found = await call.runtime.db.quick_read(list_networks)
     shown = [objects.Network(network_id, name) for network_id, name in found]
     return Answer(200, shapes.list_bytes(shown))
 

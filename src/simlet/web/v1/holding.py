@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from simlet.feed import News
+from simlet.feed import Waiter
 from simlet.flows import browse
 from simlet.web.asgi import Disconnected, Receive
 from simlet.web.v1.operation import Call
@@ -32,9 +32,9 @@ class Client:
     gone: bool = False
 
     @contextmanager
-    def ends(self, news: News) -> Iterator[None]:
+    def ends(self, waiter: Waiter) -> Iterator[None]:
         """Lets news end when the client goes away."""
-        watching = asyncio.create_task(self._watch(news))
+        watching = asyncio.create_task(self._watch(waiter))
         try:
             yield
         finally:
@@ -51,11 +51,11 @@ class Client:
             raise Disconnected
         await self.admit()
 
-    async def _watch(self, news: News) -> None:
+    async def _watch(self, waiter: Waiter) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
         self.gone = True
-        news.end()
+        waiter.end()
 
 
 @contextmanager
@@ -66,5 +66,5 @@ def held_open(call: Call[Any, Any]) -> Iterator[Client]:
         Refused: OPEN_LIMIT.
     """
     with call.held.one_more(call.account.id):
-        admit = partial(call.runtime.db.glance, browse.account_of_token, call.token_hash)
+        admit = partial(call.runtime.db.quick_read, browse.account_of_token, call.token_hash)
         yield Client(call.receive, admit)

@@ -81,7 +81,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Held:
+class OpenCalls:
     """What is held open in this process.
 
     Attributes:

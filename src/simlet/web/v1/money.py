@@ -68,7 +68,7 @@ async def balance(call: Call[Nothing, Nothing]) -> Answer:
 
 async def show(call: Call[Nothing, Nothing]) -> Answer:
     """The account."""
-    found = await call.runtime.db.glance(show_account, call.account.id)
+    found = await call.runtime.db.quick_read(show_account, call.account.id)
     account, limits = found.account, call.runtime.settings.v1
     shape = objects.Account(
         id=account.id,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from simlet.domain.errors import CATALOGUE, IDEMPOTENCY_KEY_REUSED, Kind, Refused
-from simlet.flows.answer_once import Kept, Lapsed, answer_once, keep_refusal, stays
+from simlet.flows.answer_once import GivenAnswer, Lapsed, answer_once, keep_refusal, stays
 from simlet.store.sql import Tx
 from simlet.web.v1.operation import Answer, Call
 from simlet.web.v1.problems import problem_headers, problem_of
@@ -25,8 +25,8 @@ PASSING_CODES = frozenset(one.code for one in CATALOGUE if one.kind in _PASSING)
 
 
 async def write_once(
-    call: Call[Any, Any], run: Callable[[Tx], Kept], lapsed: Lapsed = stays
-) -> Kept:
+    call: Call[Any, Any], run: Callable[[Tx], GivenAnswer], lapsed: Lapsed = stays
+) -> GivenAnswer:
     """Runs a flow and keeps its answer, or gives the answer that the call's key got before.
 
     Args:
@@ -49,7 +49,7 @@ async def write_once(
             raise
         status, body = problem_of(refused)
         return await db.write(
-            keep_refusal, call.account.id, key, mark, Kept(status, body), call.now_ms, lapsed
+            keep_refusal, call.account.id, key, mark, GivenAnswer(status, body), call.now_ms, lapsed
         )
 
 
@@ -69,7 +69,7 @@ def fingerprint(call: Call[Any, Any]) -> bytes:
     return sha256(msgspec.json.encode(asked, order="deterministic")).digest()
 
 
-def answer_of(kept: Kept, *headers: tuple[bytes, bytes]) -> Answer:
+def answer_of(kept: GivenAnswer, *headers: tuple[bytes, bytes]) -> Answer:
     """A kept answer as it is sent; `headers` go with a success."""
     replayed = (REPLAYED,) if kept.replayed else ()
     if kept.status >= 400:

@@ -41,7 +41,7 @@ from simlet.runtime import Runtime
 from simlet.store.database import Database
 from simlet.web.asgi import Headers, Receive, Scope, Send, watched
 from simlet.web.lists import Lists
-from simlet.web.v1.limits import Held
+from simlet.web.v1.limits import OpenCalls
 from simlet.web.v1.offers import Offers
 from simlet.web.v1.shapes import RecordingUrl
 
@@ -110,7 +110,7 @@ class Call(Generic[P, B]):
     receive: Receive
     send: Send
     headers: Headers
-    held: Held
+    held: OpenCalls
     lists: Lists
     charge: Callable[[int], None]
 

@@ -16,8 +16,9 @@ from simlet.domain.errors import (
 )
 from simlet.domain.rental import RentalState
 from simlet.domain.report import MAX_NOTE_CHARS, ReportReason
-from simlet.flows.answer_once import Kept
+from simlet.flows.answer_once import GivenAnswer
 from simlet.flows.cancel_rental import cancel_rental
+from simlet.flows.describe_event import is_read
 from simlet.flows.extend_rental import extend_rental
 from simlet.flows.report_rental import report_rental
 from simlet.flows.show_rental import (
@@ -27,7 +28,6 @@ from simlet.flows.show_rental import (
     show_rental,
 )
 from simlet.flows.show_timeline import TimelineEntry, show_timeline
-from simlet.flows.tell_event import is_read
 from simlet.reads import V1
 from simlet.runtime import Runtime
 from simlet.store.details import RentalDetail, RentalFilter
@@ -109,7 +109,7 @@ async def show(call: Call[ShownRental, Nothing]) -> Answer:
                 call.runtime, call.account.id, wanted.id, wanted.wait_s, client
             )
     else:
-        found = await call.runtime.db.glance(show_rental, call.account.id, wanted.id)
+        found = await call.runtime.db.quick_read(show_rental, call.account.id, wanted.id)
     told(call.runtime, [found])
     return Answer(200, shapes.encode(rental_shape(found, call.recording_url_of)))
 
@@ -197,10 +197,10 @@ async def _changed(call: Call[OneRental, Any], flow: Callable[[Tx, int, int], ob
     )
     kept = await write_once(call, run)
     if kept.status == 200 and msgspec.json.decode(kept.body, type=_Ended).state == "received":
-        found = await call.runtime.db.glance(show_rental, call.account.id, call.parameters.id)
+        found = await call.runtime.db.quick_read(show_rental, call.account.id, call.parameters.id)
         told(call.runtime, [found])
         body = shapes.encode(rental_shape(found, call.recording_url_of))
-        kept = Kept(200, body, kept.replayed)
+        kept = GivenAnswer(200, body, kept.replayed)
     return answer_of(kept)
 
 
@@ -210,11 +210,11 @@ def _change(
     account_id: int,
     rental_id: int,
     recording_url_of: RecordingUrl,
-) -> Kept:
+) -> GivenAnswer:
     flow(tx, account_id, rental_id)
     after = show_rental(tx, account_id, rental_id)
     bare = replace(after, code=None, text=None, sender=None)
-    return Kept(200, shapes.encode(rental_shape(bare, recording_url_of)))
+    return GivenAnswer(200, shapes.encode(rental_shape(bare, recording_url_of)))
 
 
 class _Ended(Struct):

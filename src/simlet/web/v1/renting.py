@@ -33,7 +33,7 @@ from simlet.domain.numbering import parse_prefix
 from simlet.domain.phone import parse_number
 from simlet.domain.request import LineRequest, RequestState
 from simlet.domain.signing import new_webhook_secret
-from simlet.flows.answer_once import Kept
+from simlet.flows.answer_once import GivenAnswer
 from simlet.flows.hold import Rented
 from simlet.flows.manage_endpoints import endpoint_for_url
 from simlet.flows.queue_request import rent_or_queue
@@ -78,7 +78,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 _Value = Annotated[str, Meta(max_length=MAX_VALUE_CHARS)]
 
 
-class Wish(Struct, forbid_unknown_fields=True):
+class NumberSpec(Struct, forbid_unknown_fields=True):
     """What number is wanted, for what."""
 
     service: Annotated[int, Meta(ge=1, le=999_999_999, description="The id of the service.")]
@@ -122,7 +122,7 @@ class _Order:
     """A wish, checked."""
 
     account_id: int
-    wish: Wish
+    wish: NumberSpec
     number: str | None
     wanted: tuple[str, ...]
     unwanted: tuple[str, ...]
@@ -152,7 +152,7 @@ class _Order:
         )
 
 
-def _ordered(call: Call[Nothing, Wish]) -> _Order:
+def _ordered(call: Call[Nothing, NumberSpec]) -> _Order:
     """A wish whose parts go together.
 
     Raises:
@@ -172,7 +172,7 @@ def _ordered(call: Call[Nothing, Wish]) -> _Order:
     )
 
 
-def _number(wish: Wish) -> str | None:
+def _number(wish: NumberSpec) -> str | None:
     if wish.number is None:
         return None
     if wish.networks or wish.prefixes or wish.prefixes_unwanted:
@@ -186,7 +186,7 @@ def _prefixes(texts: list[str], name: str) -> tuple[str, ...]:
     return tuple(sorted({parse_prefix(one, name) for one in texts}))
 
 
-async def rent(call: Call[Nothing, Wish]) -> Answer:
+async def rent(call: Call[Nothing, NumberSpec]) -> Answer:
     """The rental, or the place in the queue, as it is after a wait."""
     order = _ordered(call)
 
@@ -203,11 +203,11 @@ async def rent(call: Call[Nothing, Wish]) -> Answer:
     return _answer(kept)
 
 
-def _answer(kept: Kept) -> Answer:
+def _answer(kept: GivenAnswer) -> Answer:
     return answer_of(kept) if kept.status >= 400 else answer_of(kept, _location(kept))
 
 
-def _rent(tx: Tx, order: _Order, now_ms: int, chance: Chance) -> Kept:
+def _rent(tx: Tx, order: _Order, now_ms: int, chance: Chance) -> GivenAnswer:
     endpoint_id, secret = None, None
     if order.wish.callback_url is not None:
         endpoint_id, secret = endpoint_for_url(
@@ -218,9 +218,9 @@ def _rent(tx: Tx, order: _Order, now_ms: int, chance: Chance) -> Kept:
         made = _rented(tx, order, extras, now_ms, chance)
     if isinstance(made, LineRequest):
         ahead = requests_ahead(tx, made)
-        return Kept(QUEUED, shapes.encode(new_request_shape(made, ahead, secret)))
+        return GivenAnswer(QUEUED, shapes.encode(new_request_shape(made, ahead, secret)))
     rental = show_rental(tx, order.account_id, made.rental.id)
-    return Kept(RENTED, shapes.encode(new_rental_shape(rental, _no_recording, secret)))
+    return GivenAnswer(RENTED, shapes.encode(new_rental_shape(rental, _no_recording, secret)))
 
 
 def _rented(
@@ -256,7 +256,7 @@ class _Made(Struct):
     callback_secret: str | None
 
 
-def _lapsed(tx: Tx, kept: Kept) -> bool:
+def _lapsed(tx: Tx, kept: GivenAnswer) -> bool:
     """Whether a place in the queue was answered that ended as a refusal which is not kept."""
     if kept.status != QUEUED:
         return False
@@ -264,7 +264,9 @@ def _lapsed(tx: Tx, kept: Kept) -> bool:
     return ended_in_vain(tx, made.id, PASSING_CODES)
 
 
-async def _waited(call: Call[Nothing, Wish], kept: Kept, client: Client) -> Kept:
+async def _waited(
+    call: Call[Nothing, NumberSpec], kept: GivenAnswer, client: Client
+) -> GivenAnswer:
     """The answer as it is when the line, then the code, has come, or the time is over."""
     made = msgspec.json.decode(kept.body, type=_Made)
     rental_id, wait_s = made.id, float(call.body.wait_s)
@@ -278,18 +280,20 @@ async def _waited(call: Call[Nothing, Wish], kept: Kept, client: Client) -> Kept
     rental = await rental_after_wait(call.runtime, call.account.id, rental_id, wait_s, client)
     told(call.runtime, [rental])
     shape = new_rental_shape(rental, call.recording_url_of, made.callback_secret)
-    return Kept(RENTED, shapes.encode(shape), kept.replayed)
+    return GivenAnswer(RENTED, shapes.encode(shape), kept.replayed)
 
 
 async def _still_queued(
-    call: Call[Nothing, Wish], kept: Kept, request: LineRequest, secret: str | None
-) -> Kept:
+    call: Call[Nothing, NumberSpec], kept: GivenAnswer, request: LineRequest, secret: str | None
+) -> GivenAnswer:
     queued = request.state is RequestState.QUEUED
     ahead = await call.runtime.db.read(requests_ahead, request) if queued else None
-    return Kept(QUEUED, shapes.encode(new_request_shape(request, ahead, secret)), kept.replayed)
+    return GivenAnswer(
+        QUEUED, shapes.encode(new_request_shape(request, ahead, secret)), kept.replayed
+    )
 
 
-def _location(kept: Kept) -> tuple[bytes, bytes]:
+def _location(kept: GivenAnswer) -> tuple[bytes, bytes]:
     what = "rentals" if kept.status == RENTED else "requests"
     made = msgspec.json.decode(kept.body, type=_Made)
     return b"location", f"/v1/{what}/{made.id}".encode()
@@ -309,7 +313,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
         "then. With `wait_for_stock_s` a wish that no free line fits now is put into a queue, "
         "first come first served, and answered 202; its price is set aside when a line is given.",
         handler=rent,
-        body=Wish,
+        body=NumberSpec,
         examples=(
             ("A number for a service; the code in the answer", {"service": 1, "wait_s": 60}),
             (

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from simlet.domain.errors import OPEN_LIMIT, REQUEST_UNKNOWN
 from simlet.domain.request import LineRequest, RequestState
-from simlet.flows.answer_once import Kept
+from simlet.flows.answer_once import GivenAnswer
 from simlet.flows.cancel_request import cancel_request
 from simlet.flows.show_requests import list_requests, requests_ahead, show_request
 from simlet.store.sql import Tx
@@ -86,10 +86,10 @@ async def cancel(call: Call[OneRequest, Nothing]) -> Answer:
     return answer_of(await write_once(call, run))
 
 
-def _cancel(tx: Tx, account_id: int, request_id: int, now_ms: int) -> Kept:
+def _cancel(tx: Tx, account_id: int, request_id: int, now_ms: int) -> GivenAnswer:
     cancel_request(tx, account_id, request_id, now_ms)
     found, ahead = _with_place(tx, account_id, request_id)
-    return Kept(200, shapes.encode(request_shape(found, ahead)))
+    return GivenAnswer(200, shapes.encode(request_shape(found, ahead)))
 
 
 def _with_place(tx: Tx, account_id: int, request_id: int) -> tuple[LineRequest, int | None]:

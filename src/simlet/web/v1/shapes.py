@@ -11,7 +11,7 @@ from simlet.domain.ledger import PostingKind
 from simlet.domain.phone import national
 from simlet.domain.rental import RentalState
 from simlet.domain.request import LineRequest
-from simlet.flows.tell_event import EventDetail
+from simlet.flows.describe_event import EventDetail
 from simlet.store.details import MessageDetail, PostingDetail, RentalDetail
 from simlet.web.v1.objects import (
     Event,

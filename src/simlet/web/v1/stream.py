@@ -14,9 +14,9 @@ from msgspec import Meta, Struct
 from simlet import feed
 from simlet.domain.errors import OPEN_LIMIT, Refused, invalid
 from simlet.domain.events import DEALER_EVENTS, EventKind
-from simlet.feed import Tail
+from simlet.feed import Follower
+from simlet.flows.describe_event import EventDetail
 from simlet.flows.show_events import events_page, latest_event
-from simlet.flows.tell_event import EventDetail
 from simlet.reads import STREAM, V1
 from simlet.web.asgi import header
 from simlet.web.v1 import examples, objects, shapes
@@ -162,40 +162,42 @@ class _Stream:
     async def run(self) -> None:
         """Sends until the client goes, the server stops or the token holds no longer."""
         call = self.call
-        with call.runtime.feed.tail(call.account.id, self.kinds, self.frames) as tail:
+        with call.runtime.feed.follower(call.account.id, self.kinds, self.frames) as follower:
             sent = await _within(call, _BEHIND_ALL if self.after is None else self.after)
             headers = [*call.headers, *_STREAM_HEADERS]
             await call.send({"type": "http.response.start", "status": 200, "headers": headers})
             # An id without an event: a client that is cut off before the first one goes on here.
             await self._send(b"retry: %d\nid: evt_%d\n\n" % (RETRY_MS, sent))
-            with self.client.ends(tail):
-                await self._follow(tail, sent)
+            with self.client.ends(follower):
+                await self._follow(follower, sent)
         await call.send({"type": "http.response.body", "body": b""})
 
-    async def _follow(self, tail: Tail, sent: int) -> None:
+    async def _follow(self, follower: Follower, sent: int) -> None:
         heartbeat_s = self.call.runtime.settings.v1.heartbeat_s
-        while not tail.ended:
-            if tail.standing_changed and not await self._still_admitted(tail):
+        while not follower.ended:
+            if follower.standing_changed and not await self._still_admitted(follower):
                 return
-            if tail.behind:
-                sent = await self._read_on(tail, sent)
-            sent = await self._tell(tail.take(), sent)
-            if not await tail.wait(heartbeat_s):
+            if follower.behind:
+                sent = await self._read_on(follower, sent)
+            sent = await self._tell(follower.take(), sent)
+            if not await follower.wait(heartbeat_s):
                 await self._send(_HEARTBEAT)
 
-    async def _read_on(self, tail: Tail, sent: int) -> int:
+    async def _read_on(self, follower: Follower, sent: int) -> int:
         """Tells what the database has behind what was sent; what was told last."""
-        tail.catch_up()
+        follower.catch_up()
         after: int | None = sent
-        while after is not None and not tail.ended:
-            page, after = await self._page(tail, after)
+        while after is not None and not follower.ended:
+            page, after = await self._page(follower, after)
             sent = await self._tell(page, sent)
         return sent
 
-    async def _page(self, tail: Tail, after: int) -> tuple[list[feed.StreamedEvent], int | None]:
+    async def _page(
+        self, follower: Follower, after: int
+    ) -> tuple[list[feed.StreamedEvent], int | None]:
         runtime, account_id = self.call.runtime, self.call.account.id
         async with runtime.feed.turns.taken(account_id), runtime.feed.reading:
-            if tail.ended:
+            if follower.ended:
                 return [], None
             page = await runtime.db.read(events_page, account_id, after, MAX_PAGE, self.kinds)
             return [feed.told(one, self.frames) for one in page.events], page.more_after
@@ -210,8 +212,8 @@ class _Stream:
                 self.call.runtime.reads.note(one.code_of, STREAM, self.call.now_ms)
         return new[-1].seq
 
-    async def _still_admitted(self, tail: Tail) -> bool:
-        tail.standing_changed = False
+    async def _still_admitted(self, follower: Follower) -> bool:
+        follower.standing_changed = False
         try:
             await self.client.admit()
         except Refused:

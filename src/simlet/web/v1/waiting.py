@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from simlet.domain.rental import RentalState
 from simlet.domain.request import LineRequest, RequestState
-from simlet.feed import News
+from simlet.feed import Waiter
 from simlet.flows.show_rental import show_rental
 from simlet.flows.show_requests import show_request
 from simlet.runtime import Runtime
@@ -32,12 +32,12 @@ async def rental_after_wait(
     """
 
     async def look() -> RentalDetail:
-        return await runtime.db.glance(show_rental, account_id, rental_id)
+        return await runtime.db.quick_read(show_rental, account_id, rental_id)
 
     if wait_s <= 0:
         return await look()
-    with runtime.feed.rental(rental_id) as news:
-        return await _after(news, look, _rental_waits, wait_s, client)
+    with runtime.feed.rental(rental_id) as waiter:
+        return await _after(waiter, look, _rental_waits, wait_s, client)
 
 
 async def request_after_wait(
@@ -52,12 +52,12 @@ async def request_after_wait(
     """
 
     async def look() -> LineRequest:
-        return await runtime.db.glance(show_request, account_id, request_id)
+        return await runtime.db.quick_read(show_request, account_id, request_id)
 
     if wait_s <= 0:
         return await look()
-    with runtime.feed.request(request_id) as news:
-        return await _after(news, look, _request_waits, wait_s, client)
+    with runtime.feed.request(request_id) as waiter:
+        return await _after(waiter, look, _request_waits, wait_s, client)
 
 
 def _rental_waits(rental: RentalDetail) -> bool:
@@ -69,21 +69,21 @@ def _request_waits(request: LineRequest) -> bool:
 
 
 async def _after(
-    news: News,
+    waiter: Waiter,
     look: Callable[[], Awaitable[T]],
     waits: Callable[[T], bool],
     wait_s: float,
     client: Client,
 ) -> T:
-    until_s = news.clock.monotonic_s() + wait_s
+    until_s = waiter.clock.monotonic_s() + wait_s
     found = await look()
-    if news.ended or not waits(found):
+    if waiter.ended or not waits(found):
         return found
-    with client.ends(news):
-        while (left_s := until_s - news.clock.monotonic_s()) > 0:
-            await news.wait(left_s)
+    with client.ends(waiter):
+        while (left_s := until_s - waiter.clock.monotonic_s()) > 0:
+            await waiter.wait(left_s)
             found = await look()
-            if news.ended or not waits(found):
+            if waiter.ended or not waits(found):
                 break
     await client.check()
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simlet.domain.health import GatewayReport, LineReport, Reception
-from simlet.gateways.contract import Tools
+from simlet.gateways.contract import DriverContext
 from simlet.gateways.drivers.modem.own_storage import OwnStorage
 from simlet.log import get_log
 
@@ -27,7 +27,7 @@ class Board:
         _own_storages: those of the modems, by ports.
     """
 
-    tools: Tools
+    context: DriverContext
     alarm_share: float
     refused_pins: set[str] = field(default_factory=set)
     _troubles: dict[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Board:
 
     def own_storage(self, place: str) -> OwnStorage:
         """That of the modem in a port; a port that comes back has the same one."""
-        return self._own_storages.setdefault(place, OwnStorage(self.tools, place))
+        return self._own_storages.setdefault(place, OwnStorage(self.context, place))
 
     def release(self, place: str) -> None:
         """Another port may read the SIM of this one now."""
@@ -77,7 +77,7 @@ class Board:
         """A port does not answer; `iccid` is that of its last SIM, which may be elsewhere now."""
         is_last = iccid is not None and self._last_holders.get(iccid) == place
         known = iccid if is_last and iccid not in self._holders else None
-        self.tools.report(LineReport(place, Reception.SILENT, known))
+        self.context.report(LineReport(place, Reception.SILENT, known))
         self._set_trouble(place, reason)
 
     def forget(self, place: str) -> None:
@@ -113,7 +113,7 @@ class Board:
         if len(clauses) > _MOST_CLAUSES:
             clauses = [*clauses[:_MOST_CLAUSES], "…"]
         is_up = any(not reason for reason in self._troubles.values())
-        self.tools.report(GatewayReport(is_up, "; ".join(clauses)))
+        self.context.report(GatewayReport(is_up, "; ".join(clauses)))
 
     def _set_trouble(self, place: str, reason: str) -> None:
         before = self._troubles.get(place)
@@ -122,10 +122,10 @@ class Board:
             return
         if reason:
             _log.warning(
-                "modem_port_not_read", gateway=self.tools.gateway, port=place, reason=reason
+                "modem_port_not_read", gateway=self.context.gateway, port=place, reason=reason
             )
         else:
-            _log.info("modem_port_read", gateway=self.tools.gateway, port=place)
+            _log.info("modem_port_read", gateway=self.context.gateway, port=place)
         self.tell()
 
     def _log_filling(self, key: tuple[str, str], share: float) -> None:
@@ -133,7 +133,7 @@ class Board:
         write = _log.error if key in self._filling else _log.info
         write(
             "modem_storage",
-            gateway=self.tools.gateway,
+            gateway=self.context.gateway,
             port=place,
             storage=storage,
             percent=round(share * 100),

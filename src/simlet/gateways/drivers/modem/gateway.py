@@ -10,12 +10,12 @@ from typing import Final
 
 from simlet.domain.errors import invalid
 from simlet.gateways.contract import (
+    DriverContext,
     DriverKind,
     HttpAnswer,
     HttpRequest,
     Setting,
     Settings,
-    Tools,
 )
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.port import Port, PortSettings
@@ -37,7 +37,7 @@ class ModemGateway:
         _leaving: those that hand over what is left of ports which ended.
     """
 
-    tools: Tools
+    context: DriverContext
     patterns: tuple[str, ...]
     settings: PortSettings
     board: Board
@@ -47,16 +47,16 @@ class ModemGateway:
 
     async def run(self) -> None:
         """Reads all ports until it is cancelled; ports that come and go are noticed."""
-        told_at_s = self.tools.clock.monotonic_s()
+        told_at_s = self.context.clock.monotonic_s()
         self._start_found()
         self.board.tell()
         try:
             while True:
-                await self.tools.clock.sleep(FIND_S)
+                await self.context.clock.sleep(FIND_S)
                 await self._end_gone()
                 self._start_found()
-                if self.tools.clock.monotonic_s() - told_at_s >= TELL_S:
-                    told_at_s = self.tools.clock.monotonic_s()
+                if self.context.clock.monotonic_s() - told_at_s >= TELL_S:
+                    told_at_s = self.context.clock.monotonic_s()
                     self.board.tell()
         finally:
             await self._end(*self._tasks)
@@ -69,7 +69,7 @@ class ModemGateway:
     def _start_found(self) -> None:
         for place in self._found():
             if place not in self._tasks:
-                port = Port(self.tools, self.board, self.settings, place)
+                port = Port(self.context, self.board, self.settings, place)
                 self._ports[place] = port
                 self.board.expect(place)
                 self._tasks[place] = asyncio.create_task(port.run())
@@ -136,16 +136,16 @@ def _check(settings: Settings) -> None:
         raise invalid("pin", "expected 4 to 8 digits")
 
 
-def _make(tools: Tools) -> ModemGateway:
-    chosen = tools.settings
+def _make(context: DriverContext) -> ModemGateway:
+    chosen = context.settings
     settings = PortSettings(
         baud=int(chosen["baud"]),
         pin=str(chosen["pin"]),
         command_timeout_s=float(chosen["command_timeout_s"]),
         poll_s=float(chosen["poll_s"]),
     )
-    board = Board(tools, alarm_share=float(chosen["alarm_share"]))
-    return ModemGateway(tools, _patterns(chosen), settings, board)
+    board = Board(context, alarm_share=float(chosen["alarm_share"]))
+    return ModemGateway(context, _patterns(chosen), settings, board)
 
 
 KIND = DriverKind(

@@ -6,7 +6,7 @@ from typing import Final
 
 from simlet.domain.inbound import Inbound
 from simlet.gateways.at_port import ModemRestarted
-from simlet.gateways.contract import Fate, Tools
+from simlet.gateways.contract import DriverContext, Result
 from simlet.gateways.drivers.modem.bell import Bell, timer
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.equipment import Card, Modem, Reading
@@ -40,7 +40,7 @@ class Mailbox:
         _unreadable: rounds in a row in which the storage could not be read.
     """
 
-    tools: Tools
+    context: DriverContext
     board: Board
     place: str
     modem: Modem
@@ -74,7 +74,9 @@ class Mailbox:
             self.pushed.append((said, self.card))
         elif not self.reading.acknowledges:
             # Nobody has it any more, and it could not have been refused.
-            _log.error("modem_pushed_lost", gateway=self.tools.gateway, port=self.place, messages=1)
+            _log.error(
+                "modem_pushed_lost", gateway=self.context.gateway, port=self.place, messages=1
+            )
 
     async def run(self) -> None:
         """Reads what lies there, and what comes; looks again also when nothing is told.
@@ -85,7 +87,7 @@ class Mailbox:
         """
         while True:
             await self._read_all()
-            async with timer(self.tools.clock, self.poll_s) as time:
+            async with timer(self.context.clock, self.poll_s) as time:
                 while not time.done():
                     if await self.bell.wait(time) and not await self._read_told():
                         break
@@ -188,11 +190,11 @@ class Mailbox:
                 done.append(one)
             elif isinstance(read, Inbound):
                 letters.append((one, read))
-        began_s = self.tools.clock.monotonic_s()
-        fates = await self.tools.deliver([read for _, read in letters]) if letters else []
-        pairs = zip(letters, fates, strict=True)
-        done += [one for (one, _), fate in pairs if fate is not Fate.FAILED]
-        is_sure = self.tools.clock.monotonic_s() - began_s < _SURE_S
+        began_s = self.context.clock.monotonic_s()
+        results = await self.context.deliver([read for _, read in letters]) if letters else []
+        pairs = zip(letters, results, strict=True)
+        done += [one for (one, _), result in pairs if result is not Result.FAILED]
+        is_sure = self.context.clock.monotonic_s() - began_s < _SURE_S
         return sum([await self._delete(storage, one, is_sure=is_sure) for one in done])
 
     async def _message(self, storage: str, stored: Stored) -> Inbound | Stored | None:
@@ -229,13 +231,13 @@ class Mailbox:
                 self._own.forget(index)
             return 1
         self._settled[storage, index] = stored.pdu
-        _log.warning("modem_not_deleted", gateway=self.tools.gateway, port=self.place)
+        _log.warning("modem_not_deleted", gateway=self.context.gateway, port=self.place)
         return 0
 
     async def _take_pushed(self) -> None:
         """Hands over what came without being stored, and acknowledges it where that is asked."""
         while self.pushed:
-            is_kept = await _is_kept(self.tools, self.pushed[0])
+            is_kept = await _is_kept(self.context, self.pushed[0])
             if not is_kept and not self.reading.acknowledges:
                 return  # nobody else has it: it waits here
             self.pushed.popleft()
@@ -253,17 +255,17 @@ class Mailbox:
             raise ModemRestarted
 
 
-async def hand_over_pushed(tools: Tools, pushed: deque[Pushed]) -> bool:
+async def hand_over_pushed(context: DriverContext, pushed: deque[Pushed]) -> bool:
     """Hands messages over and takes them out, until one is not kept: whether all are."""
     while pushed:
-        if not await _is_kept(tools, pushed[0]):
+        if not await _is_kept(context, pushed[0]):
             return False
         pushed.popleft()
     return True
 
 
-async def _is_kept(tools: Tools, pushed: Pushed) -> bool:
+async def _is_kept(context: DriverContext, pushed: Pushed) -> bool:
     """Hands one message over: whether it is kept, or is none."""
     said, card = pushed
     read = inbound_of(said.body or "", at.pushed_length(said.line), card)
-    return read is None or (await tools.deliver([read]))[0] is not Fate.FAILED
+    return read is None or (await context.deliver([read]))[0] is not Result.FAILED

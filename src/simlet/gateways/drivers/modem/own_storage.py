@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from simlet.gateways.contract import Tools
+from simlet.gateways.contract import DriverContext
 from simlet.gateways.drivers.modem.equipment import Card
 from simlet.log import get_log
 
@@ -31,7 +31,7 @@ class OwnStorage:
         _is_looked_at: whether it was read since this SIM was found.
     """
 
-    tools: Tools
+    context: DriverContext
     place: str
     _card: Card = _NOBODY
     _seen_with: frozenset[str] | None = None
@@ -69,7 +69,7 @@ class OwnStorage:
                 self._strangers |= found
                 _log.warning(
                     "modem_owner_unknown",
-                    gateway=self.tools.gateway,
+                    gateway=self.context.gateway,
                     port=self.place,
                     messages=len(found),
                 )
@@ -83,11 +83,11 @@ class OwnStorage:
             return self._seen_with
         try:
             async with asyncio.timeout(_ASK_S):
-                return await self.tools.last_sim(self.place)
+                return await self.context.last_sim(self.place)
         except Exception as error:  # noqa: BLE001 - they lie safe there, and are looked at again
             _log.warning(
                 "modem_owner_not_read",
-                gateway=self.tools.gateway,
+                gateway=self.context.gateway,
                 port=self.place,
                 error=type(error).__name__,
             )

@@ -6,7 +6,7 @@ from typing import Final
 
 from simlet.domain.health import LineReport, Reception
 from simlet.gateways.at_port import AtPort, ModemRestarted, PortLost, open_port
-from simlet.gateways.contract import Tools
+from simlet.gateways.contract import DriverContext
 from simlet.gateways.drivers.modem.bell import Bell, timer, until_first_ends
 from simlet.gateways.drivers.modem.board import Board
 from simlet.gateways.drivers.modem.equipment import Card, Modem
@@ -49,7 +49,7 @@ class Port:
         _starts_anew: it said so just now.
     """
 
-    tools: Tools
+    context: DriverContext
     board: Board
     settings: PortSettings
     place: str
@@ -65,20 +65,20 @@ class Port:
         """Reads the port until it is cancelled; a failure of any kind is its own alone."""
         pause_s = FIRST_PAUSE_S
         while True:
-            began_s = self.tools.clock.monotonic_s()
+            began_s = self.context.clock.monotonic_s()
             try:
                 await self._read_port()
             except ModemRestarted:
                 pause_s = FIRST_PAUSE_S
-                _log.info("modem_restarted", gateway=self.tools.gateway, port=self.place)
+                _log.info("modem_restarted", gateway=self.context.gateway, port=self.place)
             except PortLost as lost:
                 self._tell_silent(str(lost))
             except Exception as error:  # noqa: BLE001 - logged, and the other ports go on
-                _log.exception("modem_port_failed", gateway=self.tools.gateway, port=self.place)
+                _log.exception("modem_port_failed", gateway=self.context.gateway, port=self.place)
                 self._tell_silent(type(error).__name__)
-            if self.tools.clock.monotonic_s() - began_s > _STEADY_S:
+            if self.context.clock.monotonic_s() - began_s > _STEADY_S:
                 pause_s = FIRST_PAUSE_S
-            await self.tools.clock.sleep(pause_s)
+            await self.context.clock.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def hand_over_rest(self) -> None:
@@ -91,8 +91,8 @@ class Port:
         self._early.clear()
         pause_s = FIRST_PAUSE_S
         try:
-            while not await hand_over_pushed(self.tools, self._pushed):
-                await self.tools.clock.sleep(pause_s)
+            while not await hand_over_pushed(self.context, self._pushed):
+                await self.context.clock.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         finally:
             if self._pushed:
@@ -100,7 +100,7 @@ class Port:
 
     def _tell_lost(self, messages: int) -> None:
         _log.error(
-            "modem_pushed_lost", gateway=self.tools.gateway, port=self.place, messages=messages
+            "modem_pushed_lost", gateway=self.context.gateway, port=self.place, messages=messages
         )
 
     def tell_gone(self) -> None:
@@ -124,14 +124,14 @@ class Port:
             self.board.release(self.place)
 
     async def _read_modem(self, port: AtPort) -> None:
-        modem = Modem(port, self.tools.clock)
+        modem = Modem(port, self.context.clock)
         await modem.wake()
         await self._until_sim(modem)
         reading = await modem.set_up()
         card = await self._until_claimed(modem)
         self._card = card
         self._mailbox = Mailbox(
-            *(self.tools, self.board, self.place, modem, card, reading),
+            *(self.context, self.board, self.place, modem, card, reading),
             poll_s=self.settings.poll_s,
             pushed=self._pushed,
         )
@@ -155,7 +155,7 @@ class Port:
 
     def _booted_lately(self) -> bool:
         """Some modems say that they boot every few seconds, although they do not."""
-        now_s = self.tools.clock.monotonic_s()
+        now_s = self.context.clock.monotonic_s()
         before_s, self._booted_at_s = self._booted_at_s, now_s
         return before_s is not None and now_s - before_s < _BETWEEN_BOOTS_S
 
@@ -166,7 +166,7 @@ class Port:
             if trouble is None:
                 return
             self.board.tell_working(self.place)
-            self.tools.report(LineReport(self.place, trouble))
+            self.context.report(LineReport(self.place, trouble))
             await self._pause(NO_SIM_S)
 
     async def _sim_trouble(self, modem: Modem) -> Reception | None:
@@ -194,11 +194,11 @@ class Port:
         if await self._sim_trouble(modem) is not None:
             raise ModemRestarted
         self.board.tell_untold(self.place)
-        self.tools.report(LineReport(self.place, Reception.SEARCHING))
+        self.context.report(LineReport(self.place, Reception.SEARCHING))
 
     async def _pause(self, seconds: float) -> None:
         """Waits for a while, or until the modem says that something is new."""
-        async with timer(self.tools.clock, seconds) as time:
+        async with timer(self.context.clock, seconds) as time:
             await self._bell.wait(time)
         if self._starts_anew:
             raise ModemRestarted
@@ -208,6 +208,6 @@ class Port:
         while True:
             if await self._sim_trouble(modem) is not None or not await modem.has_still(card):
                 raise ModemRestarted
-            self.tools.report(await modem.line_report(self.place, card))
-            await self.tools.clock.sleep(_BETWEEN_LOOKS_S)
+            self.context.report(await modem.line_report(self.place, card))
+            await self.context.clock.sleep(_BETWEEN_LOOKS_S)
             await self._pause(LOOK_S - _BETWEEN_LOOKS_S)

@@ -16,7 +16,7 @@ Work = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True)
-class Beat:
+class PeriodicTask:
     """Runs one sort of work by the clock."""
 
     name: str

@@ -53,7 +53,7 @@ def is_read(told: RentalDetail | RentalView | MessageDetail) -> bool:
     return told.text is not None and bool(told.code or told.text or told.has_recording)
 
 
-def tell_event(tx: Tx, event: LoggedEvent) -> EventDetail:
+def describe_event(tx: Tx, event: LoggedEvent) -> EventDetail:
     """Reads what an event of an account tells of."""
     message = None
     if event.kind is EventKind.MESSAGE_KEPT and event.message_id is not None:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from simlet.testing.clock import FakeClock
-from simlet.workers.beat import AFTER_FAULT_S, Beat
+from simlet.workers.periodic_task import AFTER_FAULT_S, PeriodicTask
 
 pytestmark = pytest.mark.anyio
 
@@ -33,33 +33,35 @@ class Work:
         return outcome
 
 
-async def run_for(beat: Beat, clock: FakeClock, *passes_s: float) -> None:
-    await beat.start()
+async def run_for(periodic_task: PeriodicTask, clock: FakeClock, *passes_s: float) -> None:
+    await periodic_task.start()
     for pass_s in passes_s:
         await clock.wait_for_sleeping(1)
         clock.advance(pass_s)
     await clock.wait_for_sleeping(1)
-    await beat.stop()
+    await periodic_task.stop()
 
 
 async def test_work_is_done_at_once_and_again_after_each_pause() -> None:
     clock = FakeClock()
     work = Work(clock)
-    await run_for(Beat("test", work.turn, PAUSE_S, clock), clock, 5, 4.9, 0.1, 5)
+    await run_for(PeriodicTask("test", work.turn, PAUSE_S, clock), clock, 5, 4.9, 0.1, 5)
     assert work.turns_s == [0, 5, 10, 15]
 
 
 async def test_while_there_is_more_there_is_no_pause() -> None:
     clock = FakeClock()
     work = Work(clock, True, True, False)
-    await run_for(Beat("test", work.turn, PAUSE_S, clock), clock, 5)
+    await run_for(PeriodicTask("test", work.turn, PAUSE_S, clock), clock, 5)
     assert work.turns_s == [0, 0, 0, 5]
 
 
 async def test_a_fault_does_not_end_the_work() -> None:
     clock = FakeClock()
     work = Work(clock, RuntimeError("once"), RuntimeError("twice"))
-    await run_for(Beat("test", work.turn, PAUSE_S, clock), clock, AFTER_FAULT_S, AFTER_FAULT_S, 5)
+    await run_for(
+        PeriodicTask("test", work.turn, PAUSE_S, clock), clock, AFTER_FAULT_S, AFTER_FAULT_S, 5
+    )
     assert work.turns_s == [0, 1, 2, 7]
 
 
@@ -67,11 +69,11 @@ async def test_stopping_waits_for_the_turn_under_way() -> None:
     clock = FakeClock()
     work = Work(clock, True)
     work.goes_on.clear()
-    beat = Beat("test", work.turn, PAUSE_S, clock)
-    await beat.start()
+    periodic_task = PeriodicTask("test", work.turn, PAUSE_S, clock)
+    await periodic_task.start()
     await work.began.wait()
 
-    stopping = asyncio.create_task(beat.stop())
+    stopping = asyncio.create_task(periodic_task.stop())
     for _ in range(5):
         await asyncio.sleep(0)
     assert not stopping.done()
@@ -85,8 +87,8 @@ async def test_stopping_waits_for_the_turn_under_way() -> None:
 async def test_stopping_cuts_a_pause_short(outcome: bool | Exception) -> None:
     clock = FakeClock()
     work = Work(clock, outcome)
-    beat = Beat("test", work.turn, PAUSE_S, clock)
-    await beat.start()
+    periodic_task = PeriodicTask("test", work.turn, PAUSE_S, clock)
+    await periodic_task.start()
     await clock.wait_for_sleeping(1)
-    await asyncio.wait_for(beat.stop(), 5)
+    await asyncio.wait_for(periodic_task.stop(), 5)
     assert len(work.turns_s) == 1
